@@ -1,0 +1,66 @@
+#include "core/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MESSAGE_SIZE = 2048 };
+
+static _Thread_local char message[MESSAGE_SIZE];
+static const char *program = "tokenwise";
+
+int tw_fail(const char *format, ...)
+{
+    /* The arguments may point into the current message. */
+    char text[MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    memcpy(message, text, sizeof message);
+    return -1;
+}
+
+int tw_fail_in(const char *format, ...)
+{
+    char context[MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(context, sizeof context, format, args);
+    va_end(args);
+    if (length < 0)
+        return -1;
+    return tw_fail("%s: %s", context, message);
+}
+
+const char *tw_error(void)
+{
+    return message;
+}
+
+void tw_set_program(const char *name)
+{
+    program = name;
+}
+
+const char *tw_program(void)
+{
+    return program;
+}
+
+void tw_warn(const char *format, ...)
+{
+    char line[MESSAGE_SIZE + 256];
+    int head = snprintf(line, sizeof line - 1, "%s: ", program);
+    va_list args;
+    va_start(args, format);
+    int body = vsnprintf(line + head, sizeof line - 1 - (size_t)head, format, args);
+    va_end(args);
+    size_t length = (size_t)head + (size_t)(body > 0 ? body : 0);
+    if (length > sizeof line - 2)
+        length = sizeof line - 2;
+    line[length] = '\n';
+    if (write(STDERR_FILENO, line, length + 1) < 0)
+        return; /* stderr is gone: there is nobody left to tell */
+}

@@ -1,0 +1,28 @@
+#ifndef TW_CORE_ERROR_H
+#define TW_CORE_ERROR_H
+
+/* Errors. A library function that fails returns -1 (or NULL) after leaving one
+ * message for its thread with tw_fail; nothing in lib/ prints or exits. Only
+ * the programs in src/ report the message and choose the exit status. */
+
+/* Exit statuses of every program. */
+enum { TW_EXIT_OK = 0, TW_EXIT_DATA = 1, TW_EXIT_USAGE = 2 };
+
+/* Sets the thread's message (printf format, no trailing newline, truncated at
+ * 2047 bytes). Returns -1, so that callers write `return tw_fail(...)`. */
+int tw_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Puts `context: ` before the thread's message. Returns -1. */
+int tw_fail_in(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The thread's last message ("" if none); valid until its next tw_fail. */
+const char *tw_error(void);
+
+/* Programs call this first: the name that prefixes every diagnostic. */
+void tw_set_program(const char *name);
+const char *tw_program(void);
+
+/* Prints `program: message` on stderr, as one write. */
+void tw_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,26 @@
+#ifndef TW_CORE_PROGRESS_H
+#define TW_CORE_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Progress on stderr: on a terminal one line redrawn at most 10 times a second
+ * with bar, rate and ETA; elsewhere a plain line at most every 10 seconds and
+ * one at the end; nothing when quiet. */
+typedef struct tw_progress tw_progress;
+
+/* total 0: unknown (count and rate only). unit: "records", "steps". */
+tw_progress *tw_progress_new(const char *unit, uint64_t total, bool quiet);
+
+/* done units so far; note is a short text such as "loss 2.31", or NULL. */
+void tw_progress_update(tw_progress *progress, uint64_t done, const char *note);
+
+/* Prints the closing line (`done N units in T, R units/s`) and frees; accepts NULL. */
+void tw_progress_end(tw_progress *progress);
+
+/* Asked to stop: after tw_catch_signals, SIGINT and SIGTERM set a flag that
+ * tw_interrupted reports; a second one ends the program at once. */
+void tw_catch_signals(void);
+bool tw_interrupted(void);
+
+#endif

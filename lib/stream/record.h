@@ -1,0 +1,75 @@
+#ifndef TW_STREAM_RECORD_H
+#define TW_STREAM_RECORD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stream/stream.h"
+
+/* Records: one JSON object a line (DESIGN.md, "Streams"). Fields that a program
+ * does not know stay in `json` and are written back as they came, in order. */
+
+enum {
+    TW_NEED_PROMPT = 1,
+    TW_NEED_COMPLETION = 2,
+    TW_NEED_SAMPLES = 4, /* a non-empty array of objects, each with a string `text` */
+    TW_NEED_SCORES = 8   /* every sample has a finite number `score` */
+};
+
+typedef struct tw_records_options {
+    const char *prompt_field;     /* NULL: "prompt" */
+    const char *completion_field; /* NULL: "completion" */
+    unsigned need;                /* TW_NEED_*; present fields are checked in any case */
+    int64_t max_errors;           /* bad records skipped (each warned of) before failing */
+} tw_records_options;
+
+typedef struct tw_record {
+    json_t *json;           /* the object; owned by the record */
+    const char *prompt;     /* borrowed from json; NULL if absent */
+    const char *completion; /* likewise */
+    json_t *samples;        /* borrowed; NULL if absent */
+    uint64_t key;           /* of `id`: an integer is itself, a string its tw_hash;
+                               without `id` the line number, which is also stored */
+    uint64_t line;
+    const char *file;
+} tw_record;
+
+typedef struct tw_records tw_records;
+
+/* Reads files one after another (count 0: standard input). Line numbers that
+ * default as `id` run on over the files; those in messages are of the file. */
+tw_records *tw_records_open(char *const *files, int count, const tw_records_options *options);
+
+/* Returns 1 and a record, 0 at the end, -1 on failure. Checks: valid UTF-8, a
+ * JSON object (duplicate keys refused), types of the known fields, finite
+ * numbers. A message has the form `file:line: field: expected ..., got ...`. */
+int tw_records_next(tw_records *records, tw_record *record);
+
+/* Frees what a record holds; the struct may be reused. */
+void tw_record_clear(tw_record *record);
+
+/* Fails as tw_records_next does, with the place of the record in front:
+ * `file:line: ...`. Returns -1. */
+int tw_record_fail(const tw_record *record, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* For a record that a program itself finds bad: warns and returns 0 while
+ * max_errors allows (the record is to be skipped), -1 after. */
+int tw_records_reject(tw_records *records);
+
+uint64_t tw_records_rejected(const tw_records *records);
+/* Provenance of the first file, "" if none. */
+const char *tw_records_provenance(tw_records *records);
+void tw_records_close(tw_records *records); /* accepts NULL */
+
+/* Writes json as one compact line. Reals keep every bit. */
+int tw_record_write(tw_writer *writer, const json_t *json);
+
+/* The provenance of an output: {"program","version","options","models":[{"path"
+ * base name,"sha"}...],"input": chained}. options from tw_canonical_options.
+ * The caller frees. */
+char *tw_provenance(const char *options, const char *const *model_digests, int models,
+                    const char *input_provenance);
+
+#endif

@@ -1,0 +1,77 @@
+#ifndef TW_STREAM_STREAM_H
+#define TW_STREAM_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Streams of lines: plain or zstd, told apart by the magic number.
+ *
+ * Format. A compressed stream is a sequence of zstd frames (RFC 8878), each
+ * with a content checksum and each holding whole lines only, TW_FRAME_LINES of
+ * them (the last one fewer), so concatenated streams are streams and frames
+ * are the unit of sharding. A skippable frame (magic 0x184D2A50) at the head
+ * carries provenance as one JSON object; decoders ignore it. A line ends with
+ * '\n'; at the end of a stream a missing one is an error (truncation). */
+
+enum { TW_FRAME_LINES = 512 };
+
+/* A line longer than this is an error that names it (bytes). */
+enum { TW_LINE_MAX = 64 << 20 };
+
+typedef struct tw_reader tw_reader;
+
+/* path NULL or "-": standard input. Fails when it cannot be opened, is a
+ * directory (a model folder given as a stream: the message says so), or is
+ * something else compressed (gzip, xz, bzip2: says what to do). */
+tw_reader *tw_reader_open(const char *path);
+
+/* The next line without its '\n', NUL-terminated, valid until the next call.
+ * Returns 1; 0 at the end; -1 on a failure, whose message has the form
+ * `file:line: ...` or, for damaged compression, `file: byte N: ...`. Lines are
+ * checked to be free of NUL bytes. */
+int tw_reader_line(tw_reader *reader, char **line, size_t *length);
+
+uint64_t tw_reader_line_number(const tw_reader *reader); /* of the last line, from 1 */
+const char *tw_reader_name(const tw_reader *reader);     /* "<stdin>" or the path */
+
+/* Provenance at the head as JSON text, "" if none; known after the first
+ * tw_reader_line or at open, whichever needs it first. Owned by the reader. */
+const char *tw_reader_provenance(tw_reader *reader);
+
+/* Accepts NULL. */
+void tw_reader_close(tw_reader *reader);
+
+typedef struct tw_writer tw_writer;
+
+typedef struct tw_writer_options {
+    const char *path;       /* NULL or "-": standard output */
+    bool plain;             /* no compression; implied when stdout is a terminal */
+    const char *provenance; /* JSON object, or NULL for none; compressed output only */
+    int level;              /* zstd level, 0: 3 */
+} tw_writer_options;
+
+/* A file is written beside its place under a temporary name and renamed by
+ * tw_writer_close after fsync; until then nothing is at `path`. Temporary
+ * names are removed on failure and by the signal path (tw_writer_abort). */
+tw_writer *tw_writer_open(const tw_writer_options *options);
+
+/* Appends line and '\n'. */
+int tw_writer_line(tw_writer *writer, const char *line, size_t length);
+
+/* Makes what was written so far readable downstream (ends the frame early only
+ * when the output is a pipe or terminal that waits: see flush policy in the
+ * source); a no-op for files. */
+int tw_writer_flush(tw_writer *writer);
+
+/* Ends the frame, checks every close, renames. Frees the writer in any case. */
+int tw_writer_close(tw_writer *writer);
+
+/* Gives up: the temporary file is removed. Accepts NULL. */
+void tw_writer_abort(tw_writer *writer);
+
+/* True when writing failed because the reader of our stdout went away; the
+ * program then ends quietly with status 0... as `sample | head -1` expects. */
+bool tw_writer_broken_pipe(const tw_writer *writer);
+
+#endif

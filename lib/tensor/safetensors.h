@@ -1,0 +1,48 @@
+#ifndef TW_TENSOR_SAFETENSORS_H
+#define TW_TENSOR_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The safetensors format (github.com/huggingface/safetensors): 8 bytes header
+ * length (little endian), that many bytes of JSON, then the tensors' bytes. */
+
+typedef enum tw_dtype { TW_F32, TW_F16, TW_BF16, TW_I32, TW_I64 } tw_dtype;
+
+enum { TW_MAX_RANK = 4 };
+
+typedef struct tw_array {
+    const char *name;
+    tw_dtype dtype;
+    int rank;
+    size_t shape[TW_MAX_RANK];
+    size_t count;     /* product of shape */
+    const void *data; /* into the map (reader) or the caller's memory (writer) */
+} tw_array;
+
+typedef struct tw_safetensors tw_safetensors;
+
+/* Maps a file read-only. Before any data is touched: the header length against
+ * the file size (and 100 MB), JSON, dtype, shape, offsets in order, without
+ * overlap or hole, within the file, size = product of shape x dtype. A message
+ * names file, tensor and field. NULL on failure. */
+tw_safetensors *tw_safetensors_open(const char *path);
+void tw_safetensors_close(tw_safetensors *file); /* accepts NULL */
+
+size_t tw_safetensors_count(const tw_safetensors *file);
+/* i-th array in file order; borrowed until close. */
+const tw_array *tw_safetensors_at(const tw_safetensors *file, size_t i);
+/* NULL if there is none of that name (no message is set). */
+const tw_array *tw_safetensors_find(const tw_safetensors *file, const char *name);
+
+/* Converts to fp32: out[array->count]. Fails on integer types, and on the first
+ * NaN or infinity, which it names by tensor and index. */
+int tw_array_to_f32(const tw_safetensors *file, const tw_array *array, float *out);
+
+/* Writes arrays in the given order with __metadata__ {"format":"pt"} (what
+ * transformers expects); the data is 8-byte aligned. Written to path directly
+ * and fsynced: atomicity is the caller's (model folders are renamed whole).
+ * On failure the file is removed. */
+int tw_safetensors_write(const char *path, const tw_array *arrays, size_t count);
+
+#endif

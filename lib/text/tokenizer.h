@@ -1,0 +1,45 @@
+#ifndef TW_TEXT_TOKENIZER_H
+#define TW_TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Tokenizers. Today: SentencePiece models (`spiece.model`, `tokenizer.model`).
+ * Ids fit int32_t; text is UTF-8. */
+
+typedef struct tw_tokenizer tw_tokenizer;
+
+typedef struct tw_ids {
+    int32_t *ids;
+    size_t count;
+} tw_ids;
+
+/* path: a tokenizer file or a model folder holding one. NULL on failure
+ * (missing, unreadable, not of a known type; the message lists what was looked for). */
+tw_tokenizer *tw_tokenizer_open(const char *path);
+void tw_tokenizer_free(tw_tokenizer *tokenizer); /* accepts NULL */
+
+int32_t tw_tokenizer_size(const tw_tokenizer *tokenizer);
+int32_t tw_tokenizer_eos(const tw_tokenizer *tokenizer); /* -1 if it has none */
+int32_t tw_tokenizer_bos(const tw_tokenizer *tokenizer); /* -1 if it has none */
+
+/* Encodes text[length] without adding special tokens. On success ids->ids is
+ * the caller's to free(). Thread-safe. */
+int tw_tokenizer_encode(const tw_tokenizer *tokenizer, const char *text, size_t length,
+                        tw_ids *ids);
+
+/* Decodes; control tokens (EOS, BOS, padding) yield no text. NULL on failure
+ * (an id outside the vocabulary). The caller frees. */
+char *tw_tokenizer_decode(const tw_tokenizer *tokenizer, const int32_t *ids, size_t count);
+
+/* The display form of one token (its piece), borrowed; NULL outside the vocabulary. */
+const char *tw_tokenizer_piece(const tw_tokenizer *tokenizer, int32_t id);
+
+/* Copies the tokenizer's files into a model folder, as from_pretrained expects. */
+int tw_tokenizer_save(const tw_tokenizer *tokenizer, const char *folder);
+
+/* 64-bit digest of the tokenizer's content, to tell two vocabularies apart. */
+uint64_t tw_tokenizer_digest(const tw_tokenizer *tokenizer);
+
+#endif
