@@ -1,0 +1,97 @@
+#ifndef TW_MODEL_MODEL_H
+#define TW_MODEL_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tensor/op.h"
+#include "tensor/segment.h"
+#include "tensor/tape.h"
+#include "tensor/tensor.h"
+#include "text/tokenizer.h"
+
+/* Models: a Hugging Face folder (config.json, model.safetensors, tokenizer files)
+ * on disk, parameters and an architecture's forward pass in memory. */
+
+typedef struct tw_config {
+    size_t vocab_size, hidden_size, layers, heads, kv_heads, head_size, intermediate_size;
+    size_t max_positions; /* context length */
+    float norm_epsilon;
+    int32_t bos, eos; /* -1: none */
+    double initializer_range;
+} tw_config;
+
+typedef struct tw_model tw_model;
+
+/* One architecture: one file of forward code. */
+typedef struct tw_architecture {
+    const char *model_type; /* of config.json: "gpt2" */
+
+    /* Fills config from json; every field that is not supported is refused by name. */
+    int (*configure)(const json_t *json, tw_config *config);
+
+    /* Declares the parameters in model->params, keeps what forward needs in model->state. */
+    void (*declare)(tw_model *model);
+
+    /* Initial values, a function of (seed, parameter, index) only. */
+    void (*initialise)(tw_model *model, uint64_t seed);
+
+    /* Hidden states after the final norm, [batch->rows, hidden_size]. */
+    tw_tensor *(*forward)(const tw_model *model, tw_tape *tape, const tw_batch *batch);
+} tw_architecture;
+
+/* NULL for a type that is not known (no message). */
+const tw_architecture *tw_architecture_find(const char *model_type);
+extern const tw_architecture tw_gpt2;
+
+struct tw_model {
+    const tw_architecture *architecture;
+    tw_config config;
+    json_t *json; /* config.json as read, written back with unknown fields kept */
+    tw_params params;
+    tw_tensor *output_embedding; /* [vocab_size, hidden_size]: logits = hidden W^T */
+    void *state;                 /* of the architecture, free()d with the model */
+    tw_tokenizer *tokenizer;
+    char *path;
+};
+
+typedef enum tw_use {
+    TW_USE_FROZEN,   /* values only */
+    TW_USE_TRAINABLE /* values and gradients, writable */
+} tw_use;
+
+/* Opens a folder. Fails, naming file and field or tensor, on: not a folder, missing
+ * files, only pytorch_model.bin, an architecture or config field that is not
+ * supported, missing or misshapen tensors, NaN or infinite weights, a tokenizer
+ * whose size exceeds vocab_size or does not fit. Unknown tensors are ignored with a
+ * warning unless they are declared by `extra`. */
+typedef void tw_declare_extra(tw_model *model, void *context);
+tw_model *tw_model_open(const char *folder, tw_use use);
+
+/* The same for a model with further parameters (a guidance head), declared by
+ * extra(model, context) after the architecture's own. When the file lacks all of
+ * them, they stay zero and *found is set to false. */
+tw_model *tw_model_open_with(const char *folder, tw_use use, tw_declare_extra *extra, void *context,
+                             bool *found);
+
+/* From scratch: config.json and a tokenizer; trainable. */
+tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed);
+
+/* Writes config.json, generation_config.json, model.safetensors and the tokenizer's
+ * files into an existing folder (see tw_folder_begin). */
+int tw_model_save(const tw_model *model, const char *folder);
+void tw_model_free(tw_model *model); /* accepts NULL */
+
+/* 16 hex digits of the weights and config, for provenance. */
+int tw_model_digest(const char *folder, char digest[17]);
+
+/* Folders that appear whole: tw_folder_begin makes a temporary folder beside path
+ * and returns its name (the caller frees, after commit or abort); tw_folder_commit
+ * fsyncs and renames it to path, replacing (by exchange) a folder there that holds a
+ * model or checkpoint of ours; anything else there is refused at begin. */
+char *tw_folder_begin(const char *path);
+int tw_folder_commit(const char *temporary, const char *path);
+void tw_folder_abort(const char *temporary);
+
+#endif

@@ -1,0 +1,22 @@
+#ifndef TW_TENSOR_GEMM_H
+#define TW_TENSOR_GEMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* C[m, n] = alpha op(A) op(B) + beta C, row-major, leading dimensions in floats. */
+void tw_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
+             const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+             size_t ldc);
+
+/* The same for op(A) = A, beta 0, alpha 1, in tiles of TW_ROW_TILE rows, the last
+ * one padded: every row goes through a call of one and the same shape, so its
+ * bits do not depend on which or how many rows stand beside it. For decoding. */
+enum { TW_ROW_TILE = 64 };
+void tw_gemm_rows(bool transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                  const float *b, size_t ldb, float *c, size_t ldc);
+
+/* "OpenBLAS 0.3.21 SkylakeX, 2 threads" */
+const char *tw_gemm_backend(void);
+
+#endif

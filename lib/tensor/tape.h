@@ -1,0 +1,39 @@
+#ifndef TW_TENSOR_TAPE_H
+#define TW_TENSOR_TAPE_H
+
+#include <stdbool.h>
+
+#include "core/memory.h"
+#include "tensor/tensor.h"
+
+/* The tape: ops append what is needed to run their gradient, tw_backward replays
+ * it from the end. Activations, and their gradients, live in the tape's arena
+ * until tw_tape_reset. */
+
+typedef struct tw_tape tw_tape;
+
+/* recording false: ops compute values only. */
+tw_tape *tw_tape_new(bool recording);
+void tw_tape_free(tw_tape *tape); /* accepts NULL */
+void tw_tape_reset(tw_tape *tape);
+tw_arena *tw_tape_arena(tw_tape *tape);
+bool tw_tape_recording(const tw_tape *tape);
+
+/* An activation [rows, width], values not initialised; wants_dx as given
+ * (false when the tape does not record). */
+tw_tensor *tw_activation(tw_tape *tape, size_t rows, size_t width, bool wants_dx);
+
+/* Appends a node: `backward(tape, args)`; args live in the arena. */
+typedef void tw_backward_fn(tw_tape *tape, void *args);
+void tw_tape_push(tw_tape *tape, tw_backward_fn *backward, void *args);
+
+/* The gradient buffer of a tensor that wants one. For a parameter it accumulates:
+ * *fresh is false. For an activation it is allocated at first use, then *fresh
+ * is true and the op must overwrite all of it, else it must add to it. */
+float *tw_gradient(tw_tape *tape, tw_tensor *tensor, bool *fresh);
+
+/* Runs the recorded gradients in reverse. Losses seed the gradients themselves
+ * (tw_cross_entropy fills that of its input when it computes the loss). */
+void tw_backward(tw_tape *tape);
+
+#endif
