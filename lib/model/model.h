@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "tensor/op.h"
+#include "tensor/safetensors.h"
 #include "tensor/segment.h"
 #include "tensor/tape.h"
 #include "tensor/tensor.h"
@@ -18,6 +19,7 @@ typedef struct tw_config {
     size_t vocab_size, hidden_size, layers, heads, kv_heads, head_size, intermediate_size;
     size_t max_positions; /* context length */
     float norm_epsilon;
+    tw_activation_kind activation; /* of the feed-forward layers */
     int32_t bos, eos; /* -1: none */
     double initializer_range;
 } tw_config;
@@ -53,6 +55,7 @@ struct tw_model {
     tw_tensor *output_embedding; /* [vocab_size, hidden_size]: logits = hidden W^T */
     void *state;                 /* of the architecture, free()d with the model */
     tw_tokenizer *tokenizer;
+    tw_safetensors *weights; /* kept open while parameters point into its map, else NULL */
     char *path;
 };
 
