@@ -4,7 +4,7 @@
 #include "model/model.h"
 
 /* GPT-2, shared by its two files: gpt2-config.c (fields, parameters, initial
- * values) and gpt2.c (forward pass, and the definition of tw_gpt2). A block is
+ * values, the definition of tw_gpt2) and gpt2.c (forward pass). A block is
  *   x += projection(attention(c_attn(ln_1(x)))); x += c_proj(act(c_fc(ln_2(x)))).
  * Matrices are TW_IN_OUT, as transformers' Conv1D keeps them. w is hidden_size,
  * n is intermediate_size. */
@@ -26,10 +26,7 @@ typedef struct gpt2 {
     gpt2_layer layers[];              /* [config.layers] */
 } gpt2;
 
-/* The members of tw_gpt2 that gpt2-config.c implements. The activation is
- * config.activation. */
-int tw_gpt2_configure(const json_t *json, tw_config *config);
-void tw_gpt2_declare(tw_model *model);
-void tw_gpt2_initialise(tw_model *model, uint64_t seed);
+/* Hidden states after ln_f, [batch->rows, w]: gpt2.c. */
+tw_tensor *tw_gpt2_forward(const tw_model *model, tw_tape *tape, const tw_batch *batch);
 
 #endif

@@ -29,6 +29,12 @@ typedef struct tw_model tw_model;
 /* One architecture: one file of forward code. */
 typedef struct tw_architecture {
     const char *model_type; /* of config.json: "gpt2" */
+    const char *class_name; /* in transformers: "GPT2LMHeadModel" */
+    const char *prefix;     /* of its own parameters' names; files may leave it out */
+    const char *tied;       /* what files may call the output embedding a second time */
+
+    /* Whether a tensor is a constant that older files carry, to be passed over silently. */
+    bool (*is_buffer)(const char *name);
 
     /* Fills config from json; every field that is not supported is refused by name. */
     int (*configure)(const json_t *json, tw_config *config);
