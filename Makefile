@@ -5,7 +5,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 
 VERSION := 0.1.0
-PROGRAMS := sample rank learn-guidance fine-tune score
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -13,56 +12,102 @@ PROGRAM_PREFIX ?=
 
 BUILD ?= build
 BIN ?= bin
-CC ?= gcc
-CXX ?= g++
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
 ARCH ?= -march=native
 OPTIMIZE ?= -O3 -fno-math-errno -fno-trapping-math
 WARN := -Wall -Wextra
-PACKAGES := jansson libzstd sentencepiece
 CPPFLAGS += -Ilib -D_GNU_SOURCE -DTW_VERSION='"$(VERSION)"'
 CFLAGS ?= -g
 CXXFLAGS ?= -g
 TW_CFLAGS = -std=gnu17 $(WARN) $(ARCH) $(OPTIMIZE) -fopenmp $(SANITIZE) $(CFLAGS)
 TW_CXXFLAGS = -std=c++17 $(WARN) $(ARCH) $(OPTIMIZE) -fopenmp $(SANITIZE) $(CXXFLAGS)
-OPENBLAS_DIR ?= $(firstword $(wildcard /usr/lib/*/openblas-openmp))
-BLAS_CFLAGS := -isystem $(firstword $(wildcard /usr/include/*/openblas-openmp) /usr/include)
-BLAS_LIBS := $(if $(OPENBLAS_DIR),-L$(OPENBLAS_DIR) -Wl$(comma)-rpath$(comma)$(OPENBLAS_DIR)) -lopenblas
-LIBS = $(BLAS_LIBS) -ljansson -lzstd -lsentencepiece -lstdc++ -lm
-comma := ,
 
+# Debian keeps the OpenMP build of OpenBLAS apart from its siblings; linking
+# with its folder (and not the alternatives system) keeps one thread pool.
+comma := ,
+BLAS_INCLUDE := $(firstword $(wildcard /usr/include/*/openblas-openmp))
+BLAS_DIR := $(firstword $(wildcard /usr/lib/*/openblas-openmp))
+BLAS_CFLAGS := $(if $(BLAS_INCLUDE),-isystem $(BLAS_INCLUDE))
+BLAS_LIBS := $(if $(BLAS_DIR),-L$(BLAS_DIR) -Wl$(comma)-rpath$(comma)$(BLAS_DIR)) -lopenblas
+LIBS = $(BLAS_LIBS) -ljansson -lzstd -lsentencepiece -lstdc++ -lm
+
+PROGRAMS := $(patsubst src/%.c,%,$(sort $(wildcard src/*.c)))
 LIB_C := $(sort $(wildcard lib/*/*.c))
 LIB_CXX := $(sort $(wildcard lib/*/*.cc))
 LIB_O := $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CXX:%.cc=$(BUILD)/%.o)
 LIB := $(BUILD)/libtokenwise.a
 BINS := $(PROGRAMS:%=$(BIN)/%)
+MANS := $(PROGRAMS:%=$(BUILD)/man/%.1)
+
+# One short line per file; V=1 shows the commands.
+SAY = @$(if $(V),,echo '$(1)';)$(if $(V),set -x;)
+
+# A recursive make on all processors, unless -j was given or inherited.
+MAKE_ALL = $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: all
-all: $(BINS) ## build the programs into bin/
+all: $(BINS) $(MANS) ## build the programs into bin/ and their man pages (the default)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(BLAS_CFLAGS) $(TW_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC   $<) $(CC) $(CPPFLAGS) $(BLAS_CFLAGS) $(TW_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(TW_CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CXX  $<) $(CXX) $(CPPFLAGS) $(TW_CXXFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(LIB_O)
-	rm -f $@ && $(AR) rcs $@ $^
+	@rm -f $@
+	$(call SAY,AR   $@) $(AR) rcs $@ $^
 
 $(BINS): $(BIN)/%: $(BUILD)/src/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# A page's OPTIONS come from the table that the parser itself uses.
+$(MANS): $(BUILD)/man/%.1: src/%.1 $(BIN)/%
+	@mkdir -p $(@D)
+	@$(BIN)/$* --man-options > $@.options
+	@grep -qx '\.\\" OPTIONS' $< || { echo "$<: no line '.\\\" OPTIONS'" >&2; exit 1; }
+	@sed -e '/^\.\\" OPTIONS$$/r $@.options' -e 's/@VERSION@/$(VERSION)/g' $< > $@
+	@rm $@.options
 
 .SECONDARY:
 -include $(LIB_O:.o=.d) $(PROGRAMS:%=$(BUILD)/src/%.d)
 
-include tests/tests.mk
+# deps runs first, in its own make: what it installs is looked for as this file is read.
+.PHONY: demo
+demo: deps ## install what is missing, build, and run the whole loop on real text (about 10 minutes)
+	@$(MAKE_ALL) all
+	@$(MAKE) --no-print-directory -C examples/synopsis demo
+
+.PHONY: install
+install: all ## install programs and man pages (PREFIX, DESTDIR, PROGRAM_PREFIX)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+	for p in $(PROGRAMS); do \
+		install -m 755 "$(BIN)/$$p" '$(DESTDIR)$(PREFIX)/bin/$(PROGRAM_PREFIX)'"$$p"; \
+		install -m 644 "$(BUILD)/man/$$p.1" \
+			'$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$$p.1"; \
+	done
+
+.PHONY: uninstall
+uninstall: ## remove what install put there (same PREFIX, DESTDIR, PROGRAM_PREFIX)
+	for p in $(PROGRAMS); do \
+		rm -f '$(DESTDIR)$(PREFIX)/bin/$(PROGRAM_PREFIX)'"$$p" \
+			'$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$$p.1"; \
+	done
 
 .PHONY: clean
-clean: ## remove what was built
-	rm -rf build $(BINS)
+clean: ## remove what was built (not the examples' results)
+	rm -rf '$(BUILD)' $(BINS)
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort -u | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+include deps.mk tests/tests.mk

@@ -1,17 +1,99 @@
-# Tests: cmocka units (tests/unit/test_*.c), bats for the programs (tests/cli/*.bats).
+# Tests: cmocka units (tests/unit/test_*.c), fuzz targets run over their seeds
+# (tests/fuzz/fuzz_*.c, seeds in tests/fuzz/corpus/NAME/), bats for the programs
+# and recipes (tests/cli/*.bats). Then lint, sanitizers, fuzzing and benchmarks.
 
-UNIT_C := $(sort $(wildcard tests/unit/test_*.c))
-UNITS := $(UNIT_C:tests/unit/%.c=$(BUILD)/tests/unit/%)
+UNITS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 
-$(UNITS): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
-	$(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+$(UNITS): %: %.o $(UNIT_HELPERS) $(LIB)
+	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
--include $(UNITS:=.d)
+# Without libFuzzer a target is linked with a main that runs it over given files.
+FUZZ_MAIN ?= $(BUILD)/tests/fuzz/run_corpus.o
+$(FUZZERS): %: %.o $(FUZZ_MAIN) $(LIB)
+	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: units
-units: $(UNITS)
-	@for unit in $(UNITS); do $$unit || exit 1; done
+-include $(UNITS:=.d) $(FUZZERS:=.d) $(UNIT_HELPERS:.o=.d)
 
-.PHONY: test-cli
-test-cli: all
-	bats tests/cli
+.PHONY: check
+check: deps-test ## install what is missing, build, run every test; the last line counts them
+	@$(MAKE_ALL) all test-programs
+	@$(MAKE) --no-print-directory test
+
+.PHONY: test-programs test
+test-programs: $(UNITS) $(FUZZERS)
+test: all test-programs # the suite over what is built in BUILD and BIN; TESTS='NAME...' picks
+	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' tests/run $(TESTS)
+
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+.PHONY: asan
+asan: deps-test ## the same suite under AddressSanitizer and UBSan, in build/asan/
+	@$(MAKE_ALL) BUILD='$(BUILD)/asan' BIN='$(BUILD)/asan/bin' \
+		SANITIZE='$(SANITIZERS)' OPTIMIZE=-O1 all test-programs
+	@SANITIZED=1 $(MAKE) --no-print-directory BUILD='$(BUILD)/asan' BIN='$(BUILD)/asan/bin' \
+		SANITIZE='$(SANITIZERS)' OPTIMIZE=-O1 test
+
+# Lint. A file is looked at again when it or any header changed.
+OURS_C := $(sort $(wildcard lib/*/*.c src/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c))
+OURS_CXX := $(sort $(wildcard lib/*/*.cc))
+OURS_H := $(sort $(wildcard lib/*/*.h tests/*/*.h))
+OURS_SH := $(shell grep -lE '^\#!.*\b(bash|sh|bats)\b' $$(git ls-files -co --exclude-standard 2>/dev/null \
+	| grep -vE '\.(c|h|cc|md|mk|json)$$') /dev/null 2>/dev/null)
+OURS_BASH_LIB := $(wildcard tests/cli/*.bash)
+
+.PHONY: lint
+lint: deps-lint ## clang-format, clang-tidy, cppcheck and shellcheck; silent findings are failures
+	@$(MAKE_ALL) -k lint-format lint-tidy lint-cppcheck lint-shell
+	@echo 'lint: clean'
+
+.PHONY: lint-format lint-tidy lint-cppcheck lint-shell
+lint-format:
+	clang-format --dry-run -Werror $(OURS_C) $(OURS_CXX) $(OURS_H)
+lint-tidy: $(OURS_C:%=$(BUILD)/lint/%.tidy) $(OURS_CXX:%=$(BUILD)/lint/%.tidy)
+lint-cppcheck: $(BUILD)/lint/cppcheck
+lint-shell:
+	shellcheck -x $(OURS_SH) $(OURS_BASH_LIB)
+
+TIDY = clang-tidy --quiet --warnings-as-errors='*'
+$(BUILD)/lint/%.c.tidy: %.c $(OURS_H) .clang-tidy
+	@mkdir -p $(@D)
+	@echo 'clang-tidy $<'
+	@$(TIDY) $< -- $(CPPFLAGS) $(BLAS_CFLAGS) -std=gnu17 $(WARN) $(ARCH) -fopenmp 2> $@.err \
+		|| { cat $@.err >&2; exit 1; }
+	@touch $@
+$(BUILD)/lint/%.cc.tidy: %.cc $(OURS_H) .clang-tidy
+	@mkdir -p $(@D)
+	@echo 'clang-tidy $<'
+	@$(TIDY) $< -- $(CPPFLAGS) -std=c++17 $(WARN) $(ARCH) -fopenmp 2> $@.err \
+		|| { cat $@.err >&2; exit 1; }
+	@touch $@
+
+# normalCheckLevelMaxBranches and the like are notes about cppcheck itself.
+$(BUILD)/lint/cppcheck: $(OURS_C) $(OURS_CXX) $(OURS_H)
+	@mkdir -p $(@D)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c17 --language=c -Ilib \
+		-D_GNU_SOURCE -DTW_VERSION='"$(VERSION)"' \
+		--enable=warning,performance,portability --suppress=missingIncludeSystem $(OURS_C)
+	@touch $@
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: deps-fuzz ## every fuzz target under libFuzzer for FUZZ_SECONDS (60)
+	@$(MAKE_ALL) BUILD='$(BUILD)/fuzz' CC=clang CXX=clang++ OPTIMIZE=-O1 FUZZ_MAIN= \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		LDFLAGS='-fsanitize=fuzzer' fuzzers
+	@BUILD='$(abspath $(BUILD))/fuzz' tests/fuzz/run $(FUZZ_SECONDS)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/bench_*.c)))
+$(BENCHES): %: %.o $(LIB)
+	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+-include $(BENCHES:=.d)
+
+.PHONY: bench
+bench: deps-bench ## speeds: training step against sgemm, sampling, streams
+	@$(MAKE_ALL) all $(BENCHES)
+	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' tests/bench/run

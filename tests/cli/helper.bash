@@ -1,0 +1,18 @@
+# Loaded by every .bats file: `load helper`. Tests run what is in $BIN, from a
+# scratch folder of their own (bats' BATS_TEST_TMPDIR).
+# shellcheck disable=SC2034 # used by the tests
+REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+BIN=${BIN:-$REPO/bin}
+BUILD=${BUILD:-$REPO/build}
+FIXTURES=$REPO/tests/fixtures
+PIPELINES=$REPO/pipelines
+export PATH="$BIN:$PATH" LC_ALL=C.UTF-8 OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# same WANTED GOT: the two texts are equal; shows the difference where not.
+same() {
+    diff -u <(printf '%s\n' "$1") <(printf '%s\n' "$2")
+}
