@@ -1,0 +1,183 @@
+#include "core/progress.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "core/memory.h"
+
+static const double REDRAW = 0.1, REPORT = 10; /* seconds between two lines */
+
+enum { BAR = 20, LINE_SIZE = 512 };
+
+struct tw_progress {
+    const char *unit;
+    uint64_t total, done;
+    bool quiet, terminal;
+    double start, last;
+};
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+tw_progress *tw_progress_new(const char *unit, uint64_t total, bool quiet)
+{
+    tw_progress *progress = tw_alloc(1, sizeof *progress);
+    progress->unit = unit;
+    progress->total = total;
+    progress->quiet = quiet;
+    progress->terminal = isatty(STDERR_FILENO);
+    progress->start = now();
+    progress->last = progress->terminal ? 0 : progress->start;
+    return progress;
+}
+
+/* 1:02:03, or 2:03. */
+static void clock_text(double seconds, char *text, size_t size)
+{
+    if (!(seconds < 1e9))
+        seconds = 1e9;
+    long whole = (long)(seconds + 0.5);
+    if (whole >= 3600)
+        snprintf(text, size, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        snprintf(text, size, "%ld:%02ld", whole / 60, whole % 60);
+}
+
+static double rate_of(const tw_progress *progress, double time)
+{
+    double elapsed = time - progress->start;
+    return elapsed > 0 ? (double)progress->done / elapsed : 0;
+}
+
+/* Enough digits to see it move, however slow: 1234, 12.3, 0.0123. */
+static const char *rate_format(double rate)
+{
+    return rate >= 100 ? "%.0f" : "%.3g";
+}
+
+static void counts(const tw_progress *progress, double time, char *text, size_t size)
+{
+    double rate = rate_of(progress, time);
+    char speed[32], eta[48] = "";
+    snprintf(speed, sizeof speed, rate_format(rate), rate);
+    if (progress->total == 0) {
+        snprintf(text, size, "%llu %s, %s/s", (unsigned long long)progress->done, progress->unit,
+                 speed);
+        return;
+    }
+    if (rate > 0 && progress->done < progress->total) {
+        char left[32];
+        clock_text((double)(progress->total - progress->done) / rate, left, sizeof left);
+        snprintf(eta, sizeof eta, ", ETA %s", left);
+    }
+    snprintf(text, size, "%llu/%llu %s, %s/s%s", (unsigned long long)progress->done,
+             (unsigned long long)progress->total, progress->unit, speed, eta);
+}
+
+static void bar_text(const tw_progress *progress, char *text)
+{
+    text[0] = 0;
+    if (progress->total == 0)
+        return;
+    double share = (double)progress->done / (double)progress->total;
+    int full = (int)((share < 1 ? share : 1) * BAR);
+    text[0] = '[';
+    for (int i = 0; i < BAR; i++)
+        text[1 + i] = i < full ? '=' : ' ';
+    memcpy(text + 1 + BAR, "] ", 3);
+}
+
+static int columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+        return size.ws_col;
+    return 80;
+}
+
+static void redraw(const tw_progress *progress, const char *text)
+{
+    char bar[BAR + 4], line[LINE_SIZE + BAR + 64];
+    bar_text(progress, bar);
+    int room = columns() - 1;
+    int length = snprintf(line, sizeof line, "\r%s: %s%s", tw_program(), bar, text);
+    if (length > (int)sizeof line - 8)
+        length = (int)sizeof line - 8;
+    if (length > room + 1) /* the carriage return takes no column */
+        length = room + 1;
+    memcpy(line + length, "\033[K", 4);
+    fputs(line, stderr);
+}
+
+void tw_progress_update(tw_progress *progress, uint64_t done, const char *note)
+{
+    progress->done = done;
+    if (progress->quiet)
+        return;
+    double time = now();
+    if (time - progress->last < (progress->terminal ? REDRAW : REPORT))
+        return;
+    progress->last = time;
+    char count[LINE_SIZE / 2], text[LINE_SIZE];
+    counts(progress, time, count, sizeof count);
+    snprintf(text, sizeof text, "%s%s%s", count, note ? ", " : "", note ? note : "");
+    if (progress->terminal)
+        redraw(progress, text);
+    else
+        tw_warn("%s", text);
+}
+
+void tw_progress_end(tw_progress *progress)
+{
+    if (!progress)
+        return;
+    if (!progress->quiet) {
+        char elapsed[32], speed[32];
+        double time = now(), rate = rate_of(progress, time);
+        clock_text(time - progress->start, elapsed, sizeof elapsed);
+        snprintf(speed, sizeof speed, rate_format(rate), rate);
+        if (progress->terminal)
+            fputs("\r\033[K", stderr);
+        tw_warn("done %llu %s in %s, %s %s/s", (unsigned long long)progress->done, progress->unit,
+                elapsed, speed, progress->unit);
+    }
+    free(progress);
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    if (interrupted) {
+        tw_atomic_remove_all();
+        signal(number, SIG_DFL);
+        raise(number); /* delivered when this handler returns */
+    }
+    interrupted = 1;
+}
+
+void tw_catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    struct sigaction action = {.sa_handler = interrupt}, old;
+    for (int i = 0; i < 2; i++)
+        /* A signal ignored by who started us (nohup, `&`) stays ignored. */
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+}
+
+bool tw_interrupted(void)
+{
+    return interrupted != 0;
+}
