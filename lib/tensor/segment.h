@@ -58,6 +58,9 @@ void tw_cache_open(tw_cache *cache, size_t slot, size_t capacity, int64_t parent
 void tw_cache_init(tw_cache *cache, size_t layers, size_t width, size_t slots);
 void tw_cache_free(tw_cache *cache);
 
+/* After a forward pass over a batch with a cache: its tokens count as past. */
+void tw_cache_commit(const tw_batch *batch);
+
 /* Tokens in a slot and all of its ancestors. */
 size_t tw_cache_past(const tw_cache *cache, size_t slot);
 

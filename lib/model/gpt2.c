@@ -1,0 +1,43 @@
+#include "model/gpt2.h"
+
+#include <math.h>
+
+/* GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, fused queries,
+ * keys and values. Reference: transformers, modeling_gpt2.py. */
+
+static tw_tensor *attend(const tw_config *config, const gpt2_layer *layer, size_t index,
+                         tw_tape *tape, tw_tensor *x, const tw_batch *batch)
+{
+    size_t width = config->hidden_size;
+    tw_attention_shape shape = {.heads = config->heads,
+                                .kv_heads = config->heads,
+                                .head_size = config->head_size,
+                                .layer = index,
+                                .scale = 1.0f / sqrtf((float)config->head_size)};
+    x = tw_layer_norm(tape, x, layer->ln_1_gain, layer->ln_1_bias, config->norm_epsilon);
+    tw_tensor *qkv = tw_linear(tape, x, layer->attn_weight, layer->attn_bias, TW_IN_OUT);
+    x = tw_attention(tape, (tw_columns){qkv, 0}, (tw_columns){qkv, width},
+                     (tw_columns){qkv, 2 * width}, &shape, batch);
+    return tw_linear(tape, x, layer->attn_proj_weight, layer->attn_proj_bias, TW_IN_OUT);
+}
+
+static tw_tensor *mlp(const tw_config *config, const gpt2_layer *layer, tw_tape *tape, tw_tensor *x)
+{
+    x = tw_layer_norm(tape, x, layer->ln_2_gain, layer->ln_2_bias, config->norm_epsilon);
+    x = tw_linear(tape, x, layer->fc_weight, layer->fc_bias, TW_IN_OUT);
+    x = tw_activate(tape, x, TW_GELU_TANH);
+    return tw_linear(tape, x, layer->proj_weight, layer->proj_bias, TW_IN_OUT);
+}
+
+tw_tensor *tw_gpt2_forward(const tw_model *model, tw_tape *tape, const tw_batch *batch)
+{
+    const tw_config *config = &model->config;
+    const gpt2 *gpt2 = model->state;
+    tw_tensor *x = tw_embedding(tape, gpt2->wte, gpt2->wpe, batch);
+    for (size_t i = 0; i < config->layers; i++) {
+        const gpt2_layer *layer = &gpt2->layers[i];
+        x = tw_add(tape, x, attend(config, layer, i, tape, x, batch));
+        x = tw_add(tape, x, mlp(config, layer, tape, x));
+    }
+    return tw_layer_norm(tape, x, gpt2->ln_f_gain, gpt2->ln_f_bias, config->norm_epsilon);
+}

@@ -1,0 +1,44 @@
+#ifndef TW_TENSOR_ATTENTION_H
+#define TW_TENSOR_ATTENTION_H
+
+#include "tensor/op.h"
+
+/* Between attention.c (values) and attention-backward.c (gradients).
+ *
+ * Work is cut into blocks of TW_QUERY_BLOCK queries of one segment and head. The
+ * keys a block sees are pieces: one for each ancestor (all of its tokens), then
+ * the segment's own up to the block's last query, of which each row sees those
+ * up to itself. Scores [queries, keys] live in scratch memory and are computed
+ * anew for the gradient, so memory does not grow with the square of the length. */
+
+enum { TW_QUERY_BLOCK = 64, TW_MAX_DEPTH = 16 };
+
+typedef struct tw_piece {
+    const float *k, *v; /* first key, value of this head */
+    float *dk, *dv;     /* their gradients; NULL outside the backward pass */
+    size_t stride;      /* floats from one token to the next, of k, v, dk and dv */
+    size_t v_stride;
+    size_t length;
+} tw_piece;
+
+typedef struct tw_attend {
+    tw_columns query, key, value;
+    tw_attention_shape shape;
+    const tw_batch *batch;
+    tw_tensor *y;
+    float *log_sum; /* [heads, rows] of exp(score), for the backward pass */
+} tw_attend;
+
+/* The pieces that `segment` sees, root first; returns their number. Those of the
+ * segment itself come last, whole. */
+size_t tw_attention_pieces(const tw_attend *op, size_t segment, size_t head, tw_piece *pieces);
+
+/* scores [queries, keys] = scale q k^T over the pieces; keys past the causal limit
+ * of a row are not meaningful. The last piece is cut to `own` tokens. */
+void tw_attention_scores(const tw_attend *op, const float *q, size_t queries,
+                         const tw_piece *pieces, size_t count, size_t own, float *scores,
+                         size_t keys);
+
+void tw_attention_backward(tw_tape *tape, void *args);
+
+#endif

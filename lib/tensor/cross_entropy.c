@@ -1,0 +1,94 @@
+#include <math.h>
+#include <string.h>
+
+#include "tensor/gemm.h"
+#include "tensor/op.h"
+#include "tensor/vector.h"
+
+/* Rows whose logits are held at a time. */
+enum { CHUNK = 256 };
+
+typedef struct chunk {
+    size_t first, rows, vocabulary;
+    float *logits; /* [rows, vocabulary]; becomes its gradient */
+    double *loss;  /* [CHUNK] */
+    const tw_token_loss *token;
+    bool gradient;
+} chunk;
+
+/* One row: softmax in place, nll and entropy, then the gradient in place. */
+static void finish_row(const chunk *at, size_t i)
+{
+    const tw_token_loss *token = at->token;
+    size_t n = at->vocabulary, row = at->first + i, target = (size_t)token->targets[row];
+    float *p = at->logits + i * n;
+    float max = tw_row_max(p, n), target_logit = p[target] - max, weighted = 0;
+    float sum = 0;
+    /* H = log sum - sum p log p', with log p' = logit - max */
+#pragma omp simd reduction(+ : sum, weighted)
+    for (size_t j = 0; j < n; j++) {
+        float shifted = p[j] - max, e = tw_exp(shifted);
+        sum += e;
+        weighted += e * shifted;
+    }
+    float log_sum = logf(sum), nll = log_sum - target_logit, entropy = log_sum - weighted / sum;
+    float w = token->nll_weight ? token->nll_weight[row] : 0;
+    float v = token->entropy_weight ? token->entropy_weight[row] : 0;
+    if (token->nll)
+        token->nll[row] = nll;
+    if (token->entropy)
+        token->entropy[row] = entropy;
+    at->loss[i] = (double)w * nll + (double)v * entropy;
+    if (!at->gradient)
+        return;
+    float log_z = max + log_sum;
+    for (size_t j = 0; j < n; j++) {
+        float log_p = p[j] - log_z;
+        p[j] = tw_exp(log_p) * (w - v * (log_p + entropy));
+    }
+    p[target] -= w;
+}
+
+static double finish_chunk(const chunk *at)
+{
+#pragma omp parallel for
+    for (size_t i = 0; i < at->rows; i++)
+        finish_row(at, i);
+    double loss = 0;
+    for (size_t i = 0; i < at->rows; i++)
+        loss += at->loss[i];
+    return loss;
+}
+
+double tw_cross_entropy(tw_tape *tape, tw_tensor *hidden, tw_tensor *weight,
+                        const tw_token_loss *loss)
+{
+    size_t n = weight->rows, d = weight->width;
+    bool gradient = tw_tape_recording(tape) && (loss->nll_weight || loss->entropy_weight);
+    tw_arena *arena = tw_tape_arena(tape);
+    double chunk_loss[CHUNK], total = 0;
+    bool fresh = false;
+    float *dx = gradient && hidden->wants_dx ? tw_gradient(tape, hidden, &fresh) : NULL;
+    tw_arena_mark mark = tw_arena_now(arena);
+    chunk at = {.vocabulary = n,
+                .logits = tw_arena_alloc(arena, (size_t)CHUNK * n, sizeof(float)),
+                .loss = chunk_loss,
+                .token = loss,
+                .gradient = gradient};
+    for (; at.first < hidden->rows; at.first += CHUNK) {
+        at.rows = hidden->rows - at.first < CHUNK ? hidden->rows - at.first : CHUNK;
+        const float *x = hidden->x + at.first * d;
+        if (tw_tape_recording(tape))
+            tw_gemm(false, true, at.rows, n, d, 1, x, d, weight->x, d, 0, at.logits, n);
+        else
+            tw_gemm_rows(true, at.rows, n, d, x, d, weight->x, d, at.logits, n);
+        total += finish_chunk(&at);
+        if (dx)
+            tw_gemm(false, false, at.rows, d, n, 1, at.logits, n, weight->x, d, fresh ? 0 : 1,
+                    dx + at.first * d, d);
+        if (gradient && weight->wants_dx)
+            tw_gemm(true, false, n, d, at.rows, 1, at.logits, n, x, d, 1, weight->dx, d);
+    }
+    tw_arena_reset(arena, mark);
+    return total;
+}

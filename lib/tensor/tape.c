@@ -1,0 +1,90 @@
+#include "tensor/tape.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+typedef struct node {
+    tw_backward_fn *backward;
+    void *args;
+} node;
+
+struct tw_tape {
+    bool recording;
+    tw_arena *arena;
+    tw_arena_mark start;
+    node *nodes;
+    size_t count, capacity;
+};
+
+enum { ARENA_BLOCK = 8 << 20 };
+
+tw_tape *tw_tape_new(bool recording)
+{
+    tw_tape *tape = tw_alloc(1, sizeof *tape);
+    tape->recording = recording;
+    tape->arena = tw_arena_new(ARENA_BLOCK);
+    tape->start = tw_arena_now(tape->arena);
+    return tape;
+}
+
+void tw_tape_free(tw_tape *tape)
+{
+    if (!tape)
+        return;
+    tw_arena_free(tape->arena);
+    free(tape->nodes);
+    free(tape);
+}
+
+void tw_tape_reset(tw_tape *tape)
+{
+    tw_arena_reset(tape->arena, tape->start);
+    tape->count = 0;
+}
+
+tw_arena *tw_tape_arena(tw_tape *tape)
+{
+    return tape->arena;
+}
+
+bool tw_tape_recording(const tw_tape *tape)
+{
+    return tape->recording;
+}
+
+tw_tensor *tw_activation(tw_tape *tape, size_t rows, size_t width, bool wants_dx)
+{
+    tw_tensor *tensor = tw_arena_alloc(tape->arena, 1, sizeof *tensor);
+    *tensor = (tw_tensor){.rows = rows,
+                          .width = width,
+                          .rank = 2,
+                          .x = tw_arena_alloc(tape->arena, rows * width, sizeof(float)),
+                          .wants_dx = wants_dx && tape->recording};
+    return tensor;
+}
+
+void tw_tape_push(tw_tape *tape, tw_backward_fn *backward, void *args)
+{
+    assert(tape->recording);
+    if (tape->count == tape->capacity) {
+        tape->capacity = tape->capacity ? 2 * tape->capacity : 256;
+        tape->nodes = tw_realloc(tape->nodes, tape->capacity, sizeof *tape->nodes);
+    }
+    tape->nodes[tape->count++] = (node){backward, args};
+}
+
+float *tw_gradient(tw_tape *tape, tw_tensor *tensor, bool *fresh)
+{
+    *fresh = !tensor->dx;
+    if (!tensor->dx)
+        tensor->dx = tw_arena_alloc(tape->arena, tensor->rows * tensor->width, sizeof(float));
+    return tensor->dx;
+}
+
+void tw_backward(tw_tape *tape)
+{
+    while (tape->count > 0) {
+        tape->count--;
+        tape->nodes[tape->count].backward(tape, tape->nodes[tape->count].args);
+    }
+}
