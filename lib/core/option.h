@@ -6,7 +6,11 @@
 #include <stdio.h>
 
 /* Command lines. One table of options makes the parser, --help, the OPTIONS
- * section of the man page and the canonical argument list of the provenance. */
+ * section of the man page and the canonical argument list of the provenance.
+ *
+ * The values INT64_MIN, NAN, NULL and -1 (choices) mean "not given": such an
+ * option is shown without default and left out of the canonical list. A bound on
+ * one side only has INFINITY on the other. */
 
 typedef enum tw_option_type {
     TW_FLAG,   /* bool *: present or not */

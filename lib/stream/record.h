@@ -67,8 +67,9 @@ void tw_records_close(tw_records *records); /* accepts NULL */
 int tw_record_write(tw_writer *writer, const json_t *json);
 
 /* The provenance of an output: {"program","version","options","models":[{"path"
- * base name,"sha"}...],"input": chained}. options from tw_canonical_options.
- * The caller frees. */
+ * base name,"sha"}...],"input": chained}. options from tw_canonical_options; a
+ * model's digest is "SHA  PATH" as sha256sum prints it, or "SHA" alone. The
+ * caller frees. */
 char *tw_provenance(const char *options, const char *const *model_digests, int models,
                     const char *input_provenance);
 

@@ -53,18 +53,22 @@ typedef struct tw_writer_options {
 
 /* A file is written beside its place under a temporary name and renamed by
  * tw_writer_close after fsync; until then nothing is at `path`. Temporary
- * names are removed on failure and by the signal path (tw_writer_abort). */
+ * names are removed on failure, at exit and when a signal ends the program
+ * (core/atomic_file.h). Pipes, devices and descriptors (`/dev/stdout`,
+ * `/dev/fd/N`) are written in place. SIGPIPE is ignored from here on. */
 tw_writer *tw_writer_open(const tw_writer_options *options);
 
 /* Appends line and '\n'. */
 int tw_writer_line(tw_writer *writer, const char *line, size_t length);
 
-/* Makes what was written so far readable downstream (ends the frame early only
- * when the output is a pipe or terminal that waits: see flush policy in the
- * source); a no-op for files. */
+/* Writes out what is complete. The bytes never depend on it: the writer closes
+ * compressed blocks at fixed lines (at most 16 apart) and writes them to pipes
+ * and terminals at once by itself (flush policy in writer.c), so a slow program
+ * need not call it. */
 int tw_writer_flush(tw_writer *writer);
 
-/* Ends the frame, checks every close, renames. Frees the writer in any case. */
+/* Ends the frame, checks every close, renames. Frees the writer in any case. A
+ * broken pipe is no failure here; any other earlier failure is returned again. */
 int tw_writer_close(tw_writer *writer);
 
 /* Gives up: the temporary file is removed. Accepts NULL. */

@@ -1,0 +1,196 @@
+#include "stream/json.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/number.h"
+
+enum { DEPTH_MAX = 2048 /* JSON_PARSER_MAX_DEPTH of jansson */, FIRST_BYTES = 4096 };
+
+typedef struct text {
+    char *bytes;
+    size_t used, capacity;
+} text;
+
+/* Where the next `count` bytes go; they count as used. */
+static char *extend(text *to, size_t count)
+{
+    if (to->capacity - to->used < count) {
+        size_t needed = to->used + count;
+        to->capacity = needed > to->capacity * 2 ? needed : to->capacity * 2;
+        to->bytes = tw_realloc(to->bytes, to->capacity, 1);
+    }
+    to->used += count;
+    return to->bytes + to->used - count;
+}
+
+static void put(text *to, char byte)
+{
+    *extend(to, 1) = byte;
+}
+
+static void put_bytes(text *to, const char *bytes, size_t count)
+{
+    memcpy(extend(to, count), bytes, count);
+}
+
+/* A control character, quote or backslash inside a string. */
+static void put_escaped(text *to, unsigned char byte)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char named[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+    const char *name = byte ? strchr(named, byte) : NULL;
+    if (name) {
+        put(to, '\\');
+        put(to, names[name - named]);
+    } else {
+        char code[] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
+        put_bytes(to, code, sizeof code);
+    }
+}
+
+static bool is_literal(unsigned char byte)
+{
+    return byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+static void put_string(text *to, const char *string, size_t length)
+{
+    put(to, '"');
+    for (size_t at = 0; at < length;) {
+        size_t stop = at;
+        while (stop < length && is_literal((unsigned char)string[stop]))
+            stop++;
+        put_bytes(to, string + at, stop - at);
+        if (stop < length)
+            put_escaped(to, (unsigned char)string[stop++]);
+        at = stop;
+    }
+    put(to, '"');
+}
+
+static void put_integer(text *to, json_int_t value)
+{
+    char digits[24], *at = digits + sizeof digits;
+    /* Negative numbers reach further than positive ones. */
+    json_int_t rest = value < 0 ? value : -value;
+    do
+        *--at = (char)('0' - rest % 10);
+    while ((rest /= 10) != 0);
+    if (value < 0)
+        *--at = '-';
+    put_bytes(to, at, (size_t)(digits + sizeof digits - at));
+}
+
+static void put_real(text *to, double value)
+{
+    char number[TW_NUMBER_SIZE];
+    int length = tw_number_text(value, number);
+    put_bytes(to, number, (size_t)length);
+    if (!memchr(number, '.', (size_t)length) && !memchr(number, 'e', (size_t)length))
+        put_bytes(to, ".0", 2); /* it stays a real */
+}
+
+static int put_value(text *to, const json_t *json, int depth);
+
+static int put_object(text *to, const json_t *json, int depth)
+{
+    /* jansson's iterators take a non-const object, and do not change it. */
+    json_t *object = (json_t *)json;
+    put(to, '{');
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
+        put_string(to, json_object_iter_key(at), json_object_iter_key_len(at));
+        put(to, ':');
+        if (put_value(to, json_object_iter_value(at), depth) < 0)
+            return -1;
+        put(to, ',');
+    }
+    if (to->bytes[to->used - 1] == ',')
+        to->used--;
+    put(to, '}');
+    return 0;
+}
+
+static int put_array(text *to, const json_t *json, int depth)
+{
+    size_t count = json_array_size(json);
+    put(to, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            put(to, ',');
+        if (put_value(to, json_array_get(json, i), depth) < 0)
+            return -1;
+    }
+    put(to, ']');
+    return 0;
+}
+
+static int put_value(text *to, const json_t *json, int depth)
+{
+    if (depth > DEPTH_MAX)
+        return tw_fail("JSON nested deeper than %d", DEPTH_MAX);
+    switch (json_typeof(json)) {
+    case JSON_OBJECT:
+        return put_object(to, json, depth + 1);
+    case JSON_ARRAY:
+        return put_array(to, json, depth + 1);
+    case JSON_STRING:
+        put_string(to, json_string_value(json), json_string_length(json));
+        break;
+    case JSON_INTEGER:
+        put_integer(to, json_integer_value(json));
+        break;
+    case JSON_REAL:
+        put_real(to, json_real_value(json));
+        break;
+    case JSON_TRUE:
+        put_bytes(to, "true", 4);
+        break;
+    case JSON_FALSE:
+        put_bytes(to, "false", 5);
+        break;
+    case JSON_NULL:
+        put_bytes(to, "null", 4);
+        break;
+    }
+    return 0;
+}
+
+char *tw_json_text(const json_t *json, size_t *length)
+{
+    text to = {tw_realloc(NULL, FIRST_BYTES, 1), 0, FIRST_BYTES};
+    if (put_value(&to, json, 0) < 0) {
+        free(to.bytes);
+        return NULL;
+    }
+    if (length)
+        *length = to.used;
+    put(&to, 0);
+    return to.bytes;
+}
+
+const char *tw_json_kind(const json_t *json)
+{
+    if (!json)
+        return "nothing";
+    switch (json_typeof(json)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "a boolean";
+    case JSON_NULL:
+        break;
+    }
+    return "null";
+}
