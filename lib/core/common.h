@@ -19,12 +19,12 @@ typedef struct tw_common {
     int64_t threads; /* 0: all available cores */
     int64_t max_errors;
     int precision; /* TW_PRECISION_* */
-    bool quiet, plain;
+    bool quiet, plain, no_provenance;
 } tw_common;
 
 #define TW_COMMON_DEFAULTS                                                                         \
     {                                                                                              \
-        NULL, NULL, 0, 0, 0, TW_PRECISION_FP32, false, false                                       \
+        NULL, NULL, 0, 0, 0, TW_PRECISION_FP32, false, false, false                                \
     }
 
 /* The largest seed is the largest integer that JSON's readers agree on. */
@@ -39,6 +39,12 @@ typedef struct tw_common {
     {                                                                                              \
         "plain", 0, TW_FLAG, &(common).plain, NULL,                                                \
             "write plain text, not zstd (implied on a terminal)", 0, 0, NULL, TW_OPTION_RUNTIME    \
+    }
+#define TW_OPTION_NO_PROVENANCE(common)                                                            \
+    {                                                                                              \
+        "no-provenance", 0, TW_FLAG, &(common).no_provenance, NULL,                                \
+            "do not record at the head of the output how it was made", 0, 0, NULL,                 \
+            TW_OPTION_RUNTIME                                                                      \
     }
 #define TW_OPTION_MAX_ERRORS(common)                                                               \
     {                                                                                              \

@@ -33,11 +33,13 @@ tw_tensor *tw_gpt2_forward(const tw_model *model, tw_tape *tape, const tw_batch 
 {
     const tw_config *config = &model->config;
     const gpt2 *gpt2 = model->state;
+    tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
     tw_tensor *x = tw_embedding(tape, gpt2->wte, gpt2->wpe, batch);
     for (size_t i = 0; i < config->layers; i++) {
         const gpt2_layer *layer = &gpt2->layers[i];
         x = tw_add(tape, x, attend(config, layer, i, tape, x, batch));
         x = tw_add(tape, x, mlp(config, layer, tape, x));
+        x = tw_tape_keep(tape, mark, x);
     }
     return tw_layer_norm(tape, x, gpt2->ln_f_gain, gpt2->ln_f_bias, config->norm_epsilon);
 }

@@ -59,7 +59,8 @@ typedef struct tw_attention_shape {
     float scale;                       /* of the scores, 1/sqrt(head_size) as a rule */
 } tw_attention_shape;
 
-/* softmax(scale q k^T) v over the segments of the batch. [rows, heads * head_size]. */
+/* The batch must stay as it is until the tape's backward pass.
+ * softmax(scale q k^T) v over the segments of the batch. [rows, heads * head_size]. */
 tw_tensor *tw_attention(tw_tape *tape, tw_columns query, tw_columns key, tw_columns value,
                         const tw_attention_shape *shape, const tw_batch *batch);
 

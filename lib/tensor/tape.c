@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct node {
     tw_backward_fn *backward;
@@ -61,6 +62,20 @@ tw_tensor *tw_activation(tw_tape *tape, size_t rows, size_t width, bool wants_dx
                           .x = tw_arena_alloc(tape->arena, rows * width, sizeof(float)),
                           .wants_dx = wants_dx && tape->recording};
     return tensor;
+}
+
+tw_tensor *tw_tape_keep(tw_tape *tape, tw_arena_mark mark, tw_tensor *x)
+{
+    if (tape->recording)
+        return x;
+    tw_tensor kept = *x;
+    tw_arena_reset(tape->arena, mark);
+    tw_tensor *moved = tw_arena_alloc(tape->arena, 1, sizeof *moved);
+    float *values = tw_arena_alloc(tape->arena, kept.rows * kept.width, sizeof *values);
+    memmove(values, kept.x, kept.rows * kept.width * sizeof *values);
+    kept.x = values;
+    *moved = kept;
+    return moved;
 }
 
 void tw_tape_push(tw_tape *tape, tw_backward_fn *backward, void *args)

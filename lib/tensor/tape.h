@@ -23,6 +23,10 @@ bool tw_tape_recording(const tw_tape *tape);
  * (false when the tape does not record). */
 tw_tensor *tw_activation(tw_tape *tape, size_t rows, size_t width, bool wants_dx);
 
+/* Between layers: when the tape does not record, everything since mark is given back
+ * but x, which is moved there; so a forward pass holds one layer at a time. */
+tw_tensor *tw_tape_keep(tw_tape *tape, tw_arena_mark mark, tw_tensor *x);
+
 /* Appends a node: `backward(tape, args)`; args live in the arena. */
 typedef void tw_backward_fn(tw_tape *tape, void *args);
 void tw_tape_push(tw_tape *tape, tw_backward_fn *backward, void *args);

@@ -1,0 +1,60 @@
+#ifndef TW_MODEL_DECODE_H
+#define TW_MODEL_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/model.h"
+#include "model/sampler.h"
+
+/* Decoding with a cache of keys and values. A prompt is computed once for all of its
+ * samples; samples that are finished leave the batch and waiting requests enter.
+ *
+ * A sample depends on (model, prompt, seed, key, sample index) and the options only: not on
+ * what is decoded beside it, nor on batch_tokens or threads (each matrix product is made
+ * of calls of one shape, tw_gemm_rows; each draw is keyed, tw_uniform). */
+
+typedef struct tw_decode_options {
+    tw_sampling sampling;
+    uint64_t seed;
+    size_t max_new_tokens; /* >= 1 */
+    size_t min_new_tokens; /* EOS is not drawn before */
+    size_t batch_tokens;   /* prompts and generations in the cache at a time, at most (one
+                              request may exceed it) */
+} tw_decode_options;
+
+typedef struct tw_sample {
+    int32_t *tokens; /* EOS at the end if it was drawn */
+    float *logprobs; /* of each token, see tw_draw */
+    size_t count;
+    bool stopped; /* by EOS, not by a limit */
+} tw_sample;
+
+/* One prompt. The decoder never looks at `user`. */
+typedef struct tw_request {
+    const int32_t *prompt; /* [length], length >= 1, below the model's max_positions */
+    size_t length;
+    uint64_t key;       /* of the record, for the random numbers */
+    tw_sample *samples; /* [count], filled by the decoder; their arrays are in one
+                           allocation, freed by tw_request_clear */
+    size_t count;
+    void *user;
+} tw_request;
+
+void tw_request_clear(tw_request *request); /* samples, not the prompt */
+
+typedef struct tw_decode_calls {
+    /* The next request, at a place that stays until it is done; NULL when there is none
+     * now (at the end, or because the caller wants others to be done first). */
+    tw_request *(*next)(void *context);
+    /* All samples of the request are there. -1 ends decoding with that failure. */
+    int (*done)(void *context, tw_request *request);
+    void *context;
+} tw_decode_calls;
+
+/* Runs until next gives NULL and nothing is under way. 0, or -1 from done. */
+int tw_decode(const tw_model *model, const tw_decode_options *options,
+              const tw_decode_calls *calls);
+
+#endif

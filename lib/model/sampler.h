@@ -1,0 +1,43 @@
+#ifndef TW_MODEL_SAMPLER_H
+#define TW_MODEL_SAMPLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* From logits to the next token. The order of the steps is that of transformers'
+ * generate: repetition penalty, minimal length, temperature, top-k, top-p. */
+
+typedef struct tw_sampling {
+    bool greedy;               /* the likeliest token, the lowest id among equals */
+    double temperature;        /* > 0 */
+    int64_t top_k;             /* 0: off. Logits equal to the k-th stay in */
+    double top_p;              /* 1: off. The fewest likeliest tokens that reach p stay in */
+    double repetition_penalty; /* 1: off. Keskar et al. 2019: logits of tokens that occurred
+                                  are divided by it when positive, else multiplied */
+} tw_sampling;
+
+/* greedy off, temperature 1, nothing truncated, no penalty. */
+extern const tw_sampling tw_sampling_defaults;
+
+typedef struct tw_draw {
+    int32_t token;
+    float logprob; /* natural log of its probability in the softmax of the logits as they
+                      were given: no temperature, penalty or truncation */
+} tw_draw;
+
+/* Scratch of one thread; zero-initialise, free with tw_sampler_free. */
+typedef struct tw_sampler {
+    float *logits;
+    int32_t *kept;
+    size_t room;
+} tw_sampler;
+void tw_sampler_free(tw_sampler *sampler);
+
+/* Draws from logits[vocabulary] with one number uniform in [0, 1). seen[seen_count] are the
+ * tokens before (read for the penalty only); forbidden, unless -1, cannot be drawn. */
+tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
+                        size_t vocabulary, const int32_t *seen, size_t seen_count,
+                        int32_t forbidden, double uniform);
+
+#endif

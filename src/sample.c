@@ -1,0 +1,300 @@
+/* sample: K generations for each prompt. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/common.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/option.h"
+#include "core/progress.h"
+#include "model/decode.h"
+#include "model/model.h"
+#include "stream/record.h"
+#include "text/prompt.h"
+
+static tw_common common = TW_COMMON_DEFAULTS;
+static tw_sampling sampling = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
+static const char *model_path, *prefix, *prompt_field;
+static int64_t samples = 1, max_new_tokens = 128, min_new_tokens, max_prompt_tokens;
+static int64_t batch_tokens = 8192;
+static bool logprobs, strict;
+
+static const tw_option options[] = {
+    {"model", 'm', TW_TEXT, &model_path, "MODEL", "model folder (Hugging Face layout)", 0, 0, NULL,
+     TW_OPTION_REQUIRED | TW_OPTION_RUNTIME},
+    {"samples", 'k', TW_INT, &samples, "K", "generations of each prompt", 1, 65536, NULL, 0},
+    TW_OPTIONS_GROUP("Decoding"),
+    {"temperature", 0, TW_REAL, &sampling.temperature, "T", "divides the logits", 0, 1e6, NULL,
+     TW_OPTION_ABOVE_MIN},
+    {"top-k", 0, TW_INT, &sampling.top_k, "N", "draw from the N likeliest tokens, 0 for all", 0,
+     1e9, NULL, 0},
+    {"top-p", 0, TW_REAL, &sampling.top_p, "P",
+     "draw from the likeliest tokens that together reach probability P", 0, 1, NULL,
+     TW_OPTION_ABOVE_MIN},
+    {"greedy", 0, TW_FLAG, &sampling.greedy, NULL, "always take the likeliest token", 0, 0, NULL,
+     0},
+    {"repetition-penalty", 0, TW_REAL, &sampling.repetition_penalty, "R",
+     "penalty on tokens that occurred before, 1 for none", 0, 1e6, NULL, TW_OPTION_ABOVE_MIN},
+    {"max-new-tokens", 0, TW_INT, &max_new_tokens, "N", "end a generation after N tokens", 1, 1e9,
+     NULL, 0},
+    {"min-new-tokens", 0, TW_INT, &min_new_tokens, "N",
+     "do not draw the end-of-sequence token before N tokens", 0, 1e9, NULL, 0},
+    TW_OPTION_SEED(common),
+    TW_OPTIONS_GROUP("Input"),
+    {"prefix", 0, TW_TEXT, &prefix, "TEXT", "text put before every prompt", 0, 0, NULL, 0},
+    {"prompt-field", 0, TW_TEXT, &prompt_field, "NAME", "field that holds the prompt", 0, 0, NULL,
+     0},
+    {"max-prompt-tokens", 0, TW_INT, &max_prompt_tokens, "N",
+     "cut prompts to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
+    {"strict", 0, TW_FLAG, &strict, NULL, "a prompt that is too long is an error, not cut", 0, 0,
+     NULL, 0},
+    TW_OPTION_MAX_ERRORS(common),
+    TW_OPTIONS_GROUP("Output"),
+    {"logprobs", 0, TW_FLAG, &logprobs, NULL, "add each token's log-probability to a sample", 0, 0,
+     NULL, 0},
+    TW_OPTION_OUTPUT(common),
+    TW_OPTION_PLAIN(common),
+    TW_OPTION_NO_PROVENANCE(common),
+    TW_OPTION_QUIET(common),
+    TW_OPTIONS_GROUP("Running"),
+    {"batch-tokens", 0, TW_INT, &batch_tokens, "N",
+     "tokens under way at a time; more is faster and takes more memory", 1, 1e9, NULL,
+     TW_OPTION_RUNTIME},
+    TW_OPTION_THREADS(common),
+    TW_OPTIONS_END,
+};
+
+static const tw_usage usage = {
+    .name = "sample",
+    .purpose = "Draw generations from a language model for each prompt of a stream",
+    .synopsis = "-m MODEL [-k K] [options] [FILE...]",
+    .example = "zstdcat prompts.jsonl.zst | head -50 | sample -m policy -k 4 -s 7 | zstdcat",
+    .options = options,
+};
+
+/* Records are written in the order they came in, so those that are done early wait. This
+ * bounds how many. */
+enum { WINDOW = 4096 };
+
+typedef struct item {
+    tw_request request;
+    tw_record record;
+    tw_ids prompt;
+    bool done;
+} item;
+
+typedef struct run {
+    tw_model *model;
+    tw_records *records;
+    tw_writer *writer;
+    tw_progress *progress;
+    item *ring; /* [WINDOW], items written .. read */
+    uint64_t read, written, cut;
+    bool ended, failed;
+} run;
+
+static size_t prompt_limit(const tw_model *model)
+{
+    size_t room = model->config.max_positions - 1;
+    if ((size_t)max_new_tokens < room)
+        room = model->config.max_positions - (size_t)max_new_tokens;
+    else
+        room = 1;
+    return max_prompt_tokens && (size_t)max_prompt_tokens < room ? (size_t)max_prompt_tokens : room;
+}
+
+/* Reads one record into *item: 1, 0 at the end, -1. */
+static int read_item(run *run, item *item)
+{
+    const tw_config *config = &run->model->config;
+    tw_prompt_rules rules = {run->model->tokenizer, prefix,
+                             config->bos >= 0 ? config->bos : config->eos, strict};
+    for (;;) {
+        *item = (struct item){0};
+        int status = tw_records_next(run->records, &item->record);
+        if (status <= 0)
+            return status;
+        int cut =
+            tw_prompt_encode(&rules, item->record.prompt, prompt_limit(run->model), &item->prompt);
+        if (cut >= 0) {
+            run->cut += (uint64_t)cut;
+            return 1;
+        }
+        tw_record_fail(&item->record, "%s", tw_error());
+        tw_record_clear(&item->record);
+        if (tw_records_reject(run->records) < 0)
+            return -1;
+    }
+}
+
+static tw_request *next_request(void *context)
+{
+    run *run = context;
+    if (run->ended || run->read - run->written == WINDOW)
+        return NULL;
+    item *item = &run->ring[run->read % WINDOW];
+    int status = read_item(run, item);
+    if (status <= 0) {
+        run->ended = true;
+        run->failed = status < 0;
+        return NULL;
+    }
+    run->read++;
+    item->request = (tw_request){.prompt = item->prompt.ids,
+                                 .length = item->prompt.count,
+                                 .key = item->record.key,
+                                 .count = (size_t)samples,
+                                 .user = item};
+    return &item->request;
+}
+
+static json_t *sample_json(const tw_tokenizer *tokenizer, const tw_sample *sample)
+{
+    char *text = tw_tokenizer_decode(tokenizer, sample->tokens, sample->count);
+    if (!text)
+        return NULL;
+    json_t *tokens = json_array(), *each = json_array();
+    double sum = 0;
+    for (size_t i = 0; i < sample->count; i++) {
+        json_array_append_new(tokens, json_integer(sample->tokens[i]));
+        json_array_append_new(each, json_real((double)sample->logprobs[i]));
+        sum += (double)sample->logprobs[i];
+    }
+    json_t *json = json_pack("{s:s, s:o, s:s, s:f}", "text", text, "tokens", tokens, "finish",
+                             sample->stopped ? "stop" : "length", "logprob", sum);
+    if (json && logprobs)
+        json_object_set(json, "logprobs", each);
+    json_decref(each);
+    free(text);
+    return json ? json : (tw_fail("a decoded text is not valid UTF-8"), NULL);
+}
+
+static int write_item(run *run, const item *item)
+{
+    json_t *array = json_array();
+    for (size_t k = 0; k < item->request.count; k++) {
+        json_t *sample = sample_json(run->model->tokenizer, &item->request.samples[k]);
+        if (!sample) {
+            json_decref(array);
+            return tw_record_fail(&item->record, "sample %zu: %s", k, tw_error());
+        }
+        json_array_append_new(array, sample);
+    }
+    json_object_set_new(item->record.json, "samples", array);
+    return tw_record_write(run->writer, item->record.json);
+}
+
+static void clear_item(item *item)
+{
+    tw_request_clear(&item->request);
+    tw_record_clear(&item->record);
+    free(item->prompt.ids);
+}
+
+/* Writes what is done at the head of the ring. */
+static int request_done(void *context, tw_request *request)
+{
+    run *run = context;
+    ((item *)request->user)->done = true;
+    bool any = false;
+    while (run->written < run->read && run->ring[run->written % WINDOW].done) {
+        item *item = &run->ring[run->written % WINDOW];
+        if (write_item(run, item) < 0)
+            return -1;
+        clear_item(item);
+        run->written++;
+        any = true;
+    }
+    tw_progress_update(run->progress, run->written, NULL);
+    return any ? tw_writer_flush(run->writer) : 0;
+}
+
+static char *provenance(const run *run)
+{
+    char digest[17];
+    const char *digests[] = {digest};
+    if (tw_model_digest(model_path, digest) < 0)
+        return NULL;
+    char *canonical = tw_canonical_options(&usage);
+    char *text = tw_provenance(canonical, digests, 1, tw_records_provenance(run->records));
+    free(canonical);
+    return text;
+}
+
+static int open_run(run *run, char **files, int count)
+{
+    tw_records_options records = {
+        .prompt_field = prompt_field, .need = TW_NEED_PROMPT, .max_errors = common.max_errors};
+    run->ring = tw_alloc(WINDOW, sizeof *run->ring);
+    if (!(run->model = tw_model_open(model_path, TW_USE_FROZEN)) ||
+        !(run->records = tw_records_open(files, count, &records)))
+        return -1;
+    char *text = provenance(run);
+    if (!text)
+        return -1;
+    tw_writer_options writer = {.path = common.output,
+                                .plain = common.plain,
+                                .provenance = common.no_provenance ? NULL : text};
+    run->writer = tw_writer_open(&writer);
+    free(text);
+    run->progress = tw_progress_new("records", 0, common.quiet);
+    return run->writer ? 0 : -1;
+}
+
+static int decode_all(run *run)
+{
+    tw_decode_options decode = {.sampling = sampling,
+                                .seed = (uint64_t)common.seed,
+                                .max_new_tokens = (size_t)max_new_tokens,
+                                .min_new_tokens = (size_t)min_new_tokens,
+                                .batch_tokens = (size_t)batch_tokens};
+    tw_decode_calls calls = {next_request, request_done, run};
+    if (tw_decode(run->model, &decode, &calls) < 0 || run->failed)
+        return -1;
+    if (run->cut && !common.quiet)
+        tw_warn("%" PRIu64 " prompts were longer than %zu tokens and were cut", run->cut,
+                prompt_limit(run->model));
+    return 0;
+}
+
+static int close_run(run *run, int status)
+{
+    if (run->writer && tw_writer_broken_pipe(run->writer))
+        status = 0;
+    else if (status < 0)
+        tw_warn("%s", tw_error());
+    if (status < 0 || !run->writer) {
+        tw_writer_abort(run->writer);
+    } else if (tw_writer_close(run->writer) < 0) {
+        tw_warn("%s", tw_error());
+        status = -1;
+    }
+    for (; run->ring && run->written < run->read; run->written++)
+        clear_item(&run->ring[run->written % WINDOW]);
+    free(run->ring);
+    tw_progress_end(run->progress);
+    tw_records_close(run->records);
+    tw_model_free(run->model);
+    return status < 0 ? TW_EXIT_DATA : TW_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    int first = 0;
+    switch (tw_parse_options(&usage, argc, argv, &first)) {
+    case TW_PARSED_DONE:
+        return TW_EXIT_OK;
+    case TW_PARSED_BAD:
+        tw_warn("%s", tw_error());
+        return TW_EXIT_USAGE;
+    case TW_PARSED_RUN:
+        break;
+    }
+    tw_common_apply(&common);
+    run run = {0};
+    int status = open_run(&run, argv + first, argc - first);
+    if (status == 0)
+        status = decode_all(&run);
+    return close_run(&run, status);
+}
