@@ -2,6 +2,7 @@
 #define TW_TRAIN_CHECKPOINT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "tensor/tensor.h"
 #include "train/adam.h"
@@ -24,12 +25,13 @@ typedef struct tw_checkpoint {
 /* True if there is a checkpoint at path. */
 bool tw_checkpoint_exists(const char *path);
 
+/* Writes it whole beside path, then renames it into place; an older one is replaced. */
 int tw_checkpoint_save(const char *path, const tw_checkpoint *checkpoint);
 
 /* The state.json alone, to be judged before anything is replaced; NULL on failure. */
 json_t *tw_checkpoint_state(const char *path);
 
-/* Fills params->x, adam->m and v, best and has_best; fails, naming file and tensor,
+/* Fills params->x, adam->m and v, best (unless NULL) and has_best; fails, naming file and tensor,
  * on anything that does not fit params exactly. */
 int tw_checkpoint_load(const char *path, tw_checkpoint *checkpoint);
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/common.h"
 #include "tensor/tensor.h"
 #include "train/adam.h"
 #include "train/options.h"
@@ -32,15 +33,16 @@ typedef struct tw_validation {
 
 typedef struct tw_training {
     const tw_train_options *options;
-    const char *program;  /* "learn-guidance" */
-    const char *output;   /* result folder; checkpoints go to OUTPUT.checkpoint */
-    tw_params *params;    /* trainable */
-    tw_adam_options adam; /* weight_decay is taken from options */
-    uint64_t steps;       /* updates, see tw_train_steps */
-    uint64_t digest;      /* of everything that shapes the result: options, models, data;
-                             --resume refuses a checkpoint of another one */
-    bool maximise;        /* the validation's value: higher is better */
-    void *context;        /* of the callbacks, each 0 or -1 after tw_fail */
+    const tw_common *common; /* log, quiet */
+    const char *program;     /* "learn-guidance" */
+    const char *output;      /* result folder; checkpoints go to OUTPUT.checkpoint */
+    tw_params *params;       /* trainable */
+    tw_adam_options adam;    /* weight_decay is taken from options */
+    uint64_t steps;          /* updates, see tw_train_steps */
+    uint64_t digest;         /* of everything that shapes the result: options, models, data;
+                                --resume refuses a checkpoint of another one */
+    bool maximise;           /* the validation's value: higher is better */
+    void *context;           /* of the callbacks, each 0 or -1 after tw_fail */
 
     /* Adds the gradients of the mean loss of pass `pass` (from 0; accumulate passes an
      * update) into params->dx. */
@@ -53,13 +55,14 @@ typedef struct tw_training {
     /* Writes the result into an existing, empty folder. */
     int (*save)(void *context, const char *folder);
 
-    /* Tells the user a line (validations, resumption); NULL: nobody listens. */
+    /* Tells the user a line (validations, resumption); NULL: nobody listens. Not called
+     * when common->quiet. */
     void (*say)(const char *line);
 } tw_training;
 
 typedef enum tw_training_end {
     TW_TRAINED,             /* the result folder is in place, the checkpoint gone */
-    TW_TRAINING_INTERRUPTED /* a checkpoint is in place: `--resume` goes on */
+    TW_TRAINING_INTERRUPTED /* a checkpoint is in place; tw_error() says so */
 } tw_training_end;
 
 /* Runs to the end, to the early stop or to tw_interrupted(). Returns a
