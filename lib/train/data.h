@@ -17,7 +17,7 @@ typedef struct tw_data_options {
     size_t vocabulary;            /* ids of `tokens` fields must be below */
     size_t context;               /* prompt and completion together, tokens */
     size_t max_prompt_tokens;     /* 0: what the completion leaves of the context */
-    size_t max_completion_tokens; /* 0: the context less one */
+    size_t max_completion_tokens; /* kept free behind every prompt; 0: as each record needs */
     const char *prefix;           /* text before every prompt; NULL: none */
     bool strict;                  /* what is too long fails instead of being truncated */
     bool retokenize;              /* groups: ignore `tokens`, encode `text` */
@@ -76,6 +76,14 @@ int tw_data_load_groups(tw_data *data, char *const *files, int count,
                         const tw_data_options *options);
 
 void tw_data_free(tw_data *data);
+
+/* Draws for each record whether it is held out (with probability fraction, a function of
+ * seed and the record's key alone) and moves those behind the others, both parts in
+ * their order. Returns the number of the others. */
+size_t tw_data_hold_out(tw_data *data, uint64_t seed, double fraction);
+
+/* Removes the groups whose scores are all equal; returns how many they were. */
+size_t tw_data_drop_equal(tw_data *data);
 
 /* The order of visits: epoch after epoch, each a fresh permutation, a function of (seed,
  * n) alone. Batches are cut from it wherever they fall, so all have the same size. */

@@ -1,0 +1,77 @@
+#include <string.h>
+
+#include "core/error.h"
+#include "train/checkpoint.h"
+#include "train/run.h"
+
+static json_t *state_of(tw_run *run)
+{
+    char digest[17];
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)run->training->digest);
+    long written = run->log ? ftell(run->log) : 0;
+    return json_pack("{s:i, s:s, s:s, s:I, s:o, s:o, s:I}", "checkpoint", 1, "program",
+                     run->training->program, "digest", digest, "step", (json_int_t)run->step,
+                     "best", tw_best_to_json(&run->best), "plateau",
+                     tw_plateau_to_json(&run->schedule.plateau), "log_bytes",
+                     (json_int_t)(written > 0 ? written : 0));
+}
+
+int tw_run_save(tw_run *run)
+{
+    json_t *state = state_of(run);
+    tw_checkpoint checkpoint = {.params = run->training->params,
+                                .adam = &run->adam,
+                                .best = run->best_x,
+                                .has_best = run->best_x && run->best.any,
+                                .state = state};
+    int status = tw_checkpoint_save(run->checkpoint, &checkpoint);
+    json_decref(state);
+    return status;
+}
+
+static int restore_state(tw_run *run, const json_t *state, off_t *log_bytes)
+{
+    char digest[17];
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)run->training->digest);
+    const char *program = NULL, *made_with = NULL;
+    json_t *best = NULL, *plateau = NULL;
+    json_int_t step = 0, bytes = 0;
+    if (json_unpack((json_t *)state, "{s:s, s:s, s:I, s:o, s:o, s:I}", "program", &program,
+                    "digest", &made_with, "step", &step, "best", &best, "plateau", &plateau,
+                    "log_bytes", &bytes) < 0 ||
+        step < 0 || bytes < 0)
+        return tw_fail("state.json: a field is missing or of another type");
+    if (strcmp(program, run->training->program) != 0 || strcmp(digest, made_with) != 0)
+        return tw_fail("made with another program, other options, models or data: repeat those, "
+                       "or remove the folder to begin anew");
+    if ((uint64_t)step > run->training->steps)
+        return tw_fail("state.json: step: beyond the last one");
+    run->step = run->adam.step = (uint64_t)step;
+    *log_bytes = (off_t)bytes;
+    if (tw_best_from_json(&run->best, best) < 0 ||
+        tw_plateau_from_json(&run->schedule.plateau, plateau) < 0)
+        return tw_fail_in("state.json");
+    return 0;
+}
+
+int tw_run_resume(tw_run *run, off_t *log_bytes)
+{
+    json_t *state = tw_checkpoint_state(run->checkpoint);
+    if (!state)
+        return -1;
+    tw_checkpoint checkpoint = {
+        .params = run->training->params, .adam = &run->adam, .best = run->best_x};
+    int status = restore_state(run, state, log_bytes);
+    if (status < 0)
+        tw_fail_in("%s", run->checkpoint);
+    else
+        status = tw_checkpoint_load(run->checkpoint, &checkpoint);
+    json_decref(state);
+    if (status == 0 && run->best_x && run->best.any && !checkpoint.has_best)
+        return tw_fail("%s: best.safetensors: missing", run->checkpoint);
+    run->resumed = true;
+    if (status == 0)
+        tw_run_say(run, "resuming after step %llu of %llu", (unsigned long long)run->step,
+                   (unsigned long long)run->training->steps);
+    return status;
+}
