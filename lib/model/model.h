@@ -20,7 +20,7 @@ typedef struct tw_config {
     size_t max_positions; /* context length */
     float norm_epsilon;
     tw_activation_kind activation; /* of the feed-forward layers */
-    int32_t bos, eos; /* -1: none */
+    int32_t bos, eos;              /* -1: none */
     double initializer_range;
 } tw_config;
 

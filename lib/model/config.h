@@ -1,0 +1,31 @@
+#ifndef TW_MODEL_CONFIG_H
+#define TW_MODEL_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Fields of a config.json, for the architectures' configure(). A field that is
+ * missing or null keeps what *value held before (the default of transformers);
+ * each returns 0, or -1 with a message that begins with the field's name. */
+
+/* An integer within [1, most]. */
+int tw_config_size(const json_t *json, const char *key, size_t most, size_t *value);
+
+/* A finite number, positive or, where zero is allowed, zero. */
+int tw_config_real(const json_t *json, const char *key, bool zero, double *value);
+
+/* A field whose every value but this one asks for what is not implemented. */
+int tw_config_fixed(const json_t *json, const char *key, bool value);
+
+/* A token id within the vocabulary, or -1 (also for a list of several). */
+int32_t tw_config_token(const json_t *json, const char *key, size_t vocab_size);
+
+/* The object in a JSON file of at most 16 MB; the caller decrefs. NULL on failure. */
+json_t *tw_json_read(const char *path);
+
+/* Writes it indented, numbers as short as they can be told apart. */
+int tw_json_write(const char *path, const json_t *json);
+
+#endif

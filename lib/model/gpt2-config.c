@@ -1,0 +1,205 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/rng.h"
+#include "model/config.h"
+#include "model/gpt2.h"
+
+/* Beyond these a config.json is a mistake, and products of sizes could overflow. */
+enum {
+    MAX_LAYERS = 1 << 12,
+    MAX_WIDTH = 1 << 18,
+    MAX_POSITIONS = 1 << 24,
+    MAX_VOCABULARY = 1 << 24
+};
+
+/* Fields that change what the forward pass computes, with the only value it knows. */
+static const struct {
+    const char *key;
+    bool value;
+} fixed_fields[] = {
+    {"scale_attn_weights", true},       {"scale_attn_by_inverse_layer_idx", false},
+    {"reorder_and_upcast_attn", false}, {"add_cross_attention", false},
+    {"is_encoder_decoder", false},      {"tie_word_embeddings", true},
+};
+
+static int read_activation(const json_t *json, tw_activation_kind *kind)
+{
+    const json_t *field = json_object_get(json, "activation_function");
+    if (!field || json_is_null(field))
+        return 0;
+    const char *name = json_string_value(field);
+    if (!name)
+        return tw_fail("activation_function: expected text");
+    if (strcmp(name, "gelu_new") == 0 || strcmp(name, "gelu_pytorch_tanh") == 0)
+        *kind = TW_GELU_TANH;
+    else if (strcmp(name, "relu") == 0)
+        *kind = TW_RELU;
+    else
+        return tw_fail("activation_function: %s is not supported (gelu_new, gelu_pytorch_tanh "
+                       "and relu are)",
+                       name);
+    return 0;
+}
+
+static int refuse_others(const json_t *json)
+{
+    for (size_t i = 0; i < sizeof fixed_fields / sizeof *fixed_fields; i++)
+        if (tw_config_fixed(json, fixed_fields[i].key, fixed_fields[i].value) < 0)
+            return -1;
+    if (json_object_size(json_object_get(json, "pruned_heads")) > 0)
+        return tw_fail("pruned_heads: pruned models are not supported");
+    const json_t *quantized = json_object_get(json, "quantization_config");
+    if (quantized && !json_is_null(quantized))
+        return tw_fail("quantization_config: quantized models are not supported");
+    return 0;
+}
+
+/* Fields that are missing have the defaults of transformers' GPT2Config. */
+static int configure(const json_t *json, tw_config *config)
+{
+    double epsilon = 1e-5;
+    *config = (tw_config){.vocab_size = 50257,
+                          .hidden_size = 768,
+                          .layers = 12,
+                          .heads = 12,
+                          .max_positions = 1024,
+                          .activation = TW_GELU_TANH,
+                          .initializer_range = 0.02};
+    if (tw_config_size(json, "vocab_size", MAX_VOCABULARY, &config->vocab_size) < 0 ||
+        tw_config_size(json, "n_positions", MAX_POSITIONS, &config->max_positions) < 0 ||
+        tw_config_size(json, "n_embd", MAX_WIDTH, &config->hidden_size) < 0 ||
+        tw_config_size(json, "n_layer", MAX_LAYERS, &config->layers) < 0 ||
+        tw_config_size(json, "n_head", MAX_WIDTH, &config->heads) < 0)
+        return -1;
+    config->intermediate_size = 4 * config->hidden_size;
+    if (tw_config_size(json, "n_inner", 4 * MAX_WIDTH, &config->intermediate_size) < 0 ||
+        tw_config_real(json, "layer_norm_epsilon", false, &epsilon) < 0 ||
+        tw_config_real(json, "initializer_range", true, &config->initializer_range) < 0 ||
+        read_activation(json, &config->activation) < 0 || refuse_others(json) < 0)
+        return -1;
+    if (config->hidden_size % config->heads != 0)
+        return tw_fail("n_head: %zu heads do not divide n_embd, %zu", config->heads,
+                       config->hidden_size);
+    config->kv_heads = config->heads;
+    config->head_size = config->hidden_size / config->heads;
+    config->norm_epsilon = (float)epsilon;
+    config->bos = tw_config_token(json, "bos_token_id", config->vocab_size);
+    config->eos = tw_config_token(json, "eos_token_id", config->vocab_size);
+    return 0;
+}
+
+static tw_tensor *add_matrix(tw_model *model, const char *name, size_t rows, size_t width)
+{
+    char *full = tw_format("transformer.%s.weight", name);
+    tw_tensor *tensor = tw_params_add(&model->params, full, 2, rows, width);
+    free(full);
+    return tensor;
+}
+
+static tw_tensor *add_vector(tw_model *model, const char *name, const char *kind, size_t width)
+{
+    char *full = tw_format("transformer.%s.%s", name, kind);
+    tw_tensor *tensor = tw_params_add(&model->params, full, 1, 1, width);
+    free(full);
+    return tensor;
+}
+
+/* A weight [rows, width] and its bias [1, width], of part `name` of a layer. */
+static void add_linear(tw_model *model, size_t layer, const char *name, size_t rows, size_t width,
+                       tw_tensor **weight, tw_tensor **bias)
+{
+    char *part = tw_format("h.%zu.%s", layer, name);
+    *weight = add_matrix(model, part, rows, width);
+    *bias = add_vector(model, part, "bias", width);
+    free(part);
+}
+
+static void add_norm(tw_model *model, const char *name, tw_tensor **gain, tw_tensor **bias)
+{
+    *gain = add_vector(model, name, "weight", model->config.hidden_size);
+    *bias = add_vector(model, name, "bias", model->config.hidden_size);
+}
+
+static void add_layer_norm(tw_model *model, size_t layer, const char *name, tw_tensor **gain,
+                           tw_tensor **bias)
+{
+    char *part = tw_format("h.%zu.%s", layer, name);
+    add_norm(model, part, gain, bias);
+    free(part);
+}
+
+static void declare(tw_model *model)
+{
+    const tw_config *config = &model->config;
+    size_t w = config->hidden_size, n = config->intermediate_size;
+    gpt2 *state = tw_alloc(1, sizeof *state + config->layers * sizeof *state->layers);
+    state->wte = add_matrix(model, "wte", config->vocab_size, w);
+    state->wpe = add_matrix(model, "wpe", config->max_positions, w);
+    for (size_t i = 0; i < config->layers; i++) {
+        gpt2_layer *l = &state->layers[i];
+        add_layer_norm(model, i, "ln_1", &l->ln_1_gain, &l->ln_1_bias);
+        add_linear(model, i, "attn.c_attn", w, 3 * w, &l->attn_weight, &l->attn_bias);
+        add_linear(model, i, "attn.c_proj", w, w, &l->attn_proj_weight, &l->attn_proj_bias);
+        add_layer_norm(model, i, "ln_2", &l->ln_2_gain, &l->ln_2_bias);
+        add_linear(model, i, "mlp.c_fc", w, n, &l->fc_weight, &l->fc_bias);
+        add_linear(model, i, "mlp.c_proj", n, w, &l->proj_weight, &l->proj_bias);
+    }
+    add_norm(model, "ln_f", &state->ln_f_gain, &state->ln_f_bias);
+    model->output_embedding = state->wte;
+    model->state = state;
+}
+
+static void fill(tw_tensor *tensor, float value)
+{
+    for (size_t i = 0; i < tensor->rows * tensor->width; i++)
+        tensor->x[i] = value;
+}
+
+/* Normal, but ones and zeros in norms and zeros in biases; the matrices that add to
+ * the residual stream are scaled down by the square root of how often that happens. */
+static void initialise(tw_model *model, uint64_t seed)
+{
+    double range = model->config.initializer_range;
+    double residual = range / sqrt(2.0 * (double)model->config.layers);
+    for (size_t p = 0; p < model->params.count; p++) {
+        tw_tensor *tensor = model->params.tensors[p];
+        if (tensor->rank == 1) {
+            fill(tensor, strstr(tensor->name, ".bias") ? 0.0F : 1.0F);
+            continue;
+        }
+        double scale = strstr(tensor->name, ".c_proj.") ? residual : range;
+        size_t count = tensor->rows * tensor->width;
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < count; i++)
+            tensor->x[i] =
+                (float)(scale * tw_normal(seed, TW_RNG_INIT, p, (uint32_t)(i >> 32), (uint32_t)i));
+    }
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), size = strlen(end);
+    return length >= size && strcmp(text + length - size, end) == 0;
+}
+
+/* Causal masks, that old versions of transformers saved. */
+static bool is_buffer(const char *name)
+{
+    return ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias");
+}
+
+const tw_architecture tw_gpt2 = {
+    .model_type = "gpt2",
+    .class_name = "GPT2LMHeadModel",
+    .prefix = "transformer.",
+    .tied = "lm_head.weight",
+    .is_buffer = is_buffer,
+    .configure = configure,
+    .declare = declare,
+    .initialise = initialise,
+    .forward = tw_gpt2_forward,
+};

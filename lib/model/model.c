@@ -1,0 +1,154 @@
+#include "model/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/memory.h"
+#include "model/config.h"
+#include "model/weights.h"
+
+/* Vocabularies are often padded up to a multiple of this, for speed. */
+enum { VOCABULARY_PAD = 128 };
+
+static const tw_architecture *const architectures[] = {&tw_gpt2};
+
+const tw_architecture *tw_architecture_find(const char *model_type)
+{
+    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
+        if (strcmp(architectures[i]->model_type, model_type) == 0)
+            return architectures[i];
+    return NULL;
+}
+
+static int configure(tw_model *model)
+{
+    const json_t *field = json_object_get(model->json, "model_type");
+    const char *type = json_string_value(field);
+    if (!type)
+        return tw_fail("model_type: %s", field ? "expected text" : "missing");
+    model->architecture = tw_architecture_find(type);
+    if (!model->architecture)
+        return tw_fail("model_type: %s is not supported (gpt2 is)", type);
+    return model->architecture->configure(model->json, &model->config);
+}
+
+static int read_config(tw_model *model, const char *path)
+{
+    model->json = tw_json_read(path);
+    if (!model->json)
+        return -1;
+    return configure(model) < 0 ? tw_fail_in("%s", path) : 0;
+}
+
+/* The tokenizer must fill the vocabulary, but for padding; its word on the special
+ * tokens goes before config.json's. */
+static int read_tokenizer(tw_model *model, const char *path)
+{
+    model->tokenizer = tw_tokenizer_open(path);
+    if (!model->tokenizer)
+        return -1;
+    tw_config *config = &model->config;
+    size_t size = (size_t)tw_tokenizer_size(model->tokenizer);
+    size_t padded = (size + VOCABULARY_PAD - 1) / VOCABULARY_PAD * VOCABULARY_PAD;
+    if (size > config->vocab_size || config->vocab_size > padded)
+        return tw_fail("%s: a tokenizer of another vocabulary size: %zu pieces, vocab_size in "
+                       "config.json is %zu",
+                       path, size, config->vocab_size);
+    if (tw_tokenizer_bos(model->tokenizer) >= 0)
+        config->bos = tw_tokenizer_bos(model->tokenizer);
+    if (tw_tokenizer_eos(model->tokenizer) >= 0)
+        config->eos = tw_tokenizer_eos(model->tokenizer);
+    return 0;
+}
+
+static int check_folder(const char *folder)
+{
+    struct stat status;
+    if (stat(folder, &status) < 0)
+        return tw_fail("%s: %s", folder, strerror(errno));
+    if (!S_ISDIR(status.st_mode))
+        return tw_fail("%s: not a folder; expected a model folder (config.json, "
+                       "model.safetensors, tokenizer files)",
+                       folder);
+    return 0;
+}
+
+static int open_parts(tw_model *model, tw_use use, tw_declare_extra *extra, void *context,
+                      bool *found)
+{
+    if (check_folder(model->path) < 0)
+        return -1;
+    char *config = tw_join_path(model->path, "config.json");
+    int status = read_config(model, config);
+    free(config);
+    if (status < 0 || read_tokenizer(model, model->path) < 0)
+        return -1;
+    model->architecture->declare(model);
+    size_t own_count = model->params.count;
+    if (extra)
+        extra(model, context);
+    return tw_weights_load(model, model->path, use, own_count, found);
+}
+
+tw_model *tw_model_open_with(const char *folder, tw_use use, tw_declare_extra *extra, void *context,
+                             bool *found)
+{
+    bool unused = false;
+    tw_model *model = tw_alloc(1, sizeof *model);
+    model->path = tw_strdup(folder);
+    if (open_parts(model, use, extra, context, found ? found : &unused) == 0)
+        return model;
+    tw_model_free(model);
+    return NULL;
+}
+
+tw_model *tw_model_open(const char *folder, tw_use use)
+{
+    return tw_model_open_with(folder, use, NULL, NULL, NULL);
+}
+
+/* A configuration for training from scratch may leave vocab_size to the tokenizer. */
+static int complete_config(tw_model *model, const char *config_path, const char *tokenizer_path)
+{
+    tw_tokenizer *tokenizer = tw_tokenizer_open(tokenizer_path);
+    if (!tokenizer)
+        return -1;
+    model->json = tw_json_read(config_path);
+    if (model->json && !json_object_get(model->json, "vocab_size"))
+        json_object_set_new(model->json, "vocab_size", json_integer(tw_tokenizer_size(tokenizer)));
+    tw_tokenizer_free(tokenizer);
+    if (!model->json)
+        return -1;
+    return configure(model) < 0 ? tw_fail_in("%s", config_path) : 0;
+}
+
+tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed)
+{
+    tw_model *model = tw_alloc(1, sizeof *model);
+    if (complete_config(model, config_path, tokenizer_path) < 0 ||
+        read_tokenizer(model, tokenizer_path) < 0) {
+        tw_model_free(model);
+        return NULL;
+    }
+    model->architecture->declare(model);
+    tw_params_allocate(&model->params, true);
+    model->architecture->initialise(model, seed);
+    return model;
+}
+
+void tw_model_free(tw_model *model)
+{
+    if (!model)
+        return;
+    tw_params_free(&model->params);
+    tw_safetensors_close(model->weights);
+    tw_tokenizer_free(model->tokenizer);
+    json_decref(model->json);
+    free(model->state);
+    free(model->path);
+    free(model);
+}

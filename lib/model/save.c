@@ -1,0 +1,57 @@
+/* Model folders, as from_pretrained opens them. */
+
+#include <stdlib.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "model/config.h"
+#include "model/model.h"
+#include "model/weights.h"
+
+static void set_token(json_t *json, const char *key, int32_t id)
+{
+    if (id >= 0)
+        json_object_set_new(json, key, json_integer(id));
+}
+
+static int write_in(const char *folder, const char *name, const json_t *json)
+{
+    char *path = tw_join_path(folder, name);
+    int status = tw_json_write(path, json);
+    free(path);
+    return status;
+}
+
+/* What was read, with what is now true of the weights and the tokenizer. */
+static int save_config(const tw_model *model, const char *folder)
+{
+    json_t *json = json_deep_copy(model->json);
+    json_object_set_new(json, "architectures", json_pack("[s]", model->architecture->class_name));
+    json_object_set_new(json, "model_type", json_string(model->architecture->model_type));
+    json_object_set_new(json, "torch_dtype", json_string("float32"));
+    set_token(json, "bos_token_id", model->config.bos);
+    set_token(json, "eos_token_id", model->config.eos);
+    int status = write_in(folder, "config.json", json);
+    json_decref(json);
+    return status;
+}
+
+static int save_generation_config(const tw_model *model, const char *folder)
+{
+    json_t *json = json_object();
+    set_token(json, "bos_token_id", model->config.bos);
+    set_token(json, "eos_token_id", model->config.eos);
+    /* Generation in transformers wants one; padding never reaches this model. */
+    set_token(json, "pad_token_id", model->config.eos);
+    int status = write_in(folder, "generation_config.json", json);
+    json_decref(json);
+    return status;
+}
+
+int tw_model_save(const tw_model *model, const char *folder)
+{
+    if (tw_tokenizer_save(model->tokenizer, folder) < 0 || save_config(model, folder) < 0 ||
+        save_generation_config(model, folder) < 0)
+        return -1;
+    return tw_weights_save(model, folder);
+}

@@ -1,0 +1,17 @@
+#ifndef TW_MODEL_WEIGHTS_H
+#define TW_MODEL_WEIGHTS_H
+
+#include <stdbool.h>
+
+#include "model/model.h"
+
+/* Fills the declared parameters of model from model.safetensors in folder. Those
+ * from index own_count on are extra ones: if the file has none of them they stay
+ * zero and *found is false. Frozen fp32 values stay in the map, which the model then
+ * keeps open; all others are copied. Shapes are checked before memory is taken. */
+int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_count, bool *found);
+
+/* All parameters, under their declared names. */
+int tw_weights_save(const tw_model *model, const char *folder);
+
+#endif
