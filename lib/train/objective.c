@@ -1,11 +1,11 @@
 #include "train/objective.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/rng.h"
-#include "tensor/vector.h"
 
 void tw_token_weights(tw_token_weight kind, double scale, float *rewards, size_t length)
 {
@@ -21,6 +21,20 @@ static void add_example(tw_forest *forest, const tw_example *example)
 {
     size_t segment = tw_forest_prompt(forest, example->prompt.ids, example->prompt.count);
     tw_forest_completion(forest, segment, example->completion.ids, example->completion.count);
+}
+
+/* The rewards of everything in learner->guided go to weights; returns their sum. */
+static double rewards_of_guided(tw_learner *learner, float *weights, size_t count)
+{
+    tw_tensor *rewards =
+        tw_guidance_rewards(learner->guidance, learner->frozen_tape, &learner->guided);
+    assert(rewards->rows == count);
+    memcpy(weights, rewards->x, count * sizeof *weights);
+    tw_tape_reset(learner->frozen_tape);
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)weights[i];
+    return sum;
 }
 
 /* Means over the targets first .. count, which are the completions' tokens. */
@@ -62,34 +76,36 @@ tw_objective_report tw_mle(tw_learner *learner, const tw_example *const *example
     return report;
 }
 
-/* Rewards of an example's completion, [completion.count]. */
-static void example_rewards(tw_learner *learner, const tw_example *example, float *rewards)
+/* weights[length] become w_t / count: their sum over an example is 1 / count. A reward of
+ * zero everywhere says nothing: equal weights. */
+static void normalise(float *weights, size_t length, size_t count)
 {
-    tw_guided completion = {example->completion.ids, example->completion.count};
-    tw_guidance_of(learner->guidance, learner->frozen_tape, example->prompt.ids,
-                   example->prompt.count, &completion, 1, rewards);
+    double sum = 0;
+    for (size_t t = 0; t < length; t++)
+        sum += (double)weights[t];
+    for (size_t t = 0; t < length; t++)
+        weights[t] =
+            (float)((sum > 0 ? (double)weights[t] / sum : 1.0 / (double)length) / (double)count);
 }
 
 tw_objective_report tw_weighted_mle(tw_learner *learner, const tw_example *const *examples,
                                     size_t count)
 {
     tw_forest *forest = &learner->forest;
-    double reward = 0;
     tw_forest_clear(forest);
+    tw_batch_clear(&learner->guided);
     for (size_t i = 0; i < count; i++) {
-        size_t first = forest->count, length = examples[i]->completion.count;
+        const tw_ids *prompt = &examples[i]->prompt, *completion = &examples[i]->completion;
         add_example(forest, examples[i]);
+        size_t parent = tw_batch_add(&learner->guided, prompt->ids, prompt->count, -1);
+        tw_batch_add(&learner->guided, completion->ids, completion->count, (int64_t)parent);
+    }
+    double reward = rewards_of_guided(learner, forest->nll_weight, forest->count);
+    for (size_t i = 0, first = 0; i < count; first += examples[i++]->completion.count) {
         float *weights = forest->nll_weight + first;
-        example_rewards(learner, examples[i], weights);
-        reward += (double)tw_row_sum(weights, length);
+        size_t length = examples[i]->completion.count;
         tw_token_weights(learner->token_weight, learner->reward_scale, weights, length);
-        double sum = 0;
-        for (size_t t = 0; t < length; t++)
-            sum += (double)weights[t];
-        /* a reward of zero everywhere says nothing: equal weights */
-        for (size_t t = 0; t < length; t++)
-            weights[t] =
-                (float)((sum > 0 ? weights[t] / sum : 1.0 / (double)length) / (double)count);
+        normalise(weights, length, count);
     }
     tw_objective_report report = {.reward = reward / (double)forest->count,
                                   .length = (double)forest->count / (double)count};
@@ -115,27 +131,43 @@ static int draw_done(void *context, tw_request *request)
     return 0;
 }
 
-/* Adds a prompt and its samples to the forest; nll_weight holds their rewards after. */
-static void add_samples(tw_learner *learner, const tw_request *request, double *reward)
+/* Adds a prompt and its samples to the forest and to what the guidance sees. */
+static void add_samples(tw_learner *learner, const tw_request *request)
 {
-    tw_forest *forest = &learner->forest;
-    size_t segment = tw_forest_prompt(forest, request->prompt, request->length);
-    size_t first = forest->count, at = 0;
-    tw_guided *guided = tw_alloc(request->count, sizeof *guided);
+    size_t segment = tw_forest_prompt(&learner->forest, request->prompt, request->length);
+    size_t parent = tw_batch_add(&learner->guided, request->prompt, request->length, -1);
     for (size_t k = 0; k < request->count; k++) {
         const tw_sample *sample = &request->samples[k];
-        tw_forest_completion(forest, segment, sample->tokens, sample->count);
-        guided[k] = (tw_guided){sample->tokens, sample->count};
+        tw_forest_completion(&learner->forest, segment, sample->tokens, sample->count);
+        tw_batch_add(&learner->guided, sample->tokens, sample->count, (int64_t)parent);
     }
-    float *weights = forest->nll_weight + first;
-    tw_guidance_of(learner->guidance, learner->frozen_tape, request->prompt, request->length,
-                   guided, request->count, weights);
-    for (size_t i = first; i < forest->count; i++)
-        *reward += (double)forest->nll_weight[i];
-    for (size_t k = 0; k < request->count; at += request->samples[k++].count)
-        tw_token_weights(learner->token_weight, learner->reward_scale, weights + at,
-                         request->samples[k].count);
-    free(guided);
+}
+
+static tw_objective_report learn_from_samples(tw_learner *learner, const draws *draws,
+                                              const tw_reinforce_options *options)
+{
+    tw_forest *forest = &learner->forest;
+    tw_forest_clear(forest);
+    tw_batch_clear(&learner->guided);
+    for (size_t i = 0; i < draws->count; i++)
+        add_samples(learner, &draws->requests[i]);
+    size_t total = forest->count, sequences = draws->count * learner->samples;
+    double reward = rewards_of_guided(learner, forest->nll_weight, total);
+    float *weights = forest->nll_weight;
+    for (size_t i = 0; i < sequences; i++) {
+        size_t length = draws->requests[i / learner->samples].samples[i % learner->samples].count;
+        tw_token_weights(learner->token_weight, learner->reward_scale, weights, length);
+        weights += length;
+    }
+    for (size_t i = 0; i < total; i++) {
+        forest->nll_weight[i] *= (float)(options->pg_weight / (double)total);
+        forest->entropy_weight[i] = (float)(-options->entropy_weight / (double)total);
+    }
+    tw_objective_report report = {.reward = reward / (double)total,
+                                  .length = (double)total / (double)sequences};
+    report.loss = tw_forest_loss(forest, learner->policy, learner->tape);
+    average(forest, 0, &report);
+    return report;
 }
 
 int tw_reinforce(tw_learner *learner, const tw_example *const *examples, size_t count,
@@ -149,24 +181,10 @@ int tw_reinforce(tw_learner *learner, const tw_example *const *examples, size_t 
                                          .count = learner->samples};
     tw_decode_options decode = learner->decode;
     decode.seed = tw_random(options->seed, TW_RNG_SAMPLE, options->pass, 0, 0);
-    int status =
-        tw_decode(learner->policy, &decode, &(tw_decode_calls){next_draw, draw_done, &draws});
-    tw_forest *forest = &learner->forest;
-    double reward = 0;
-    tw_forest_clear(forest);
-    for (size_t i = 0; status == 0 && i < count; i++)
-        add_samples(learner, &draws.requests[i], &reward);
-    for (size_t i = 0; i < forest->count; i++) {
-        forest->nll_weight[i] *= (float)(options->pg_weight / (double)forest->count);
-        forest->entropy_weight[i] = (float)(-options->entropy_weight / (double)forest->count);
-    }
-    if (status == 0) {
-        *report = (tw_objective_report){.reward = reward / (double)forest->count,
-                                        .length = (double)forest->count /
-                                                  (double)(count * learner->samples)};
-        report->loss = tw_forest_loss(forest, learner->policy, learner->tape);
-        average(forest, 0, report);
-    }
+    tw_decode_calls calls = {next_draw, draw_done, &draws};
+    int status = tw_decode(learner->policy, &decode, &calls);
+    if (status == 0)
+        *report = learn_from_samples(learner, &draws, options);
     for (size_t i = 0; i < count; i++)
         tw_request_clear(&draws.requests[i]);
     free(draws.requests);
@@ -191,4 +209,5 @@ void tw_learner_free(tw_learner *learner)
     tw_tape_free(learner->tape);
     tw_tape_free(learner->frozen_tape);
     tw_forest_free(&learner->forest);
+    tw_batch_free(&learner->guided);
 }

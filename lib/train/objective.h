@@ -29,6 +29,7 @@ typedef struct tw_learner {
     tw_tape *tape;               /* recording */
     tw_tape *frozen_tape;        /* not recording */
     tw_forest forest;
+    tw_batch guided; /* what the guidance sees: whole completions */
     tw_token_weight token_weight;
     double reward_scale;      /* of TW_WEIGHT_EXP */
     double prompt_weight;     /* of a prompt's tokens in tw_mle, 0: not in the loss */
@@ -68,6 +69,6 @@ int tw_reinforce(tw_learner *learner, const tw_example *const *examples, size_t 
 void tw_nll(tw_learner *learner, const tw_example *const *examples, size_t count, double *nll,
             uint64_t *tokens);
 
-void tw_learner_free(tw_learner *learner); /* tapes and forest only */
+void tw_learner_free(tw_learner *learner); /* tapes and batches only */
 
 #endif
