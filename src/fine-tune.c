@@ -1,0 +1,367 @@
+/* fine-tune: train a language model, with token-level guidance or without. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/common.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/option.h"
+#include "core/progress.h"
+#include "core/rng.h"
+#include "train/loop.h"
+#include "train/objective.h"
+
+enum { OBJECTIVE_MLE, OBJECTIVE_WEIGHTED_MLE, OBJECTIVE_REINFORCE };
+
+static tw_common common = TW_COMMON_DEFAULTS;
+static tw_train_options train = {.learning_rate = 5e-5,
+                                 .clip = 5,
+                                 .batch_size = 8,
+                                 .accumulate = 4,
+                                 .epochs = 1,
+                                 .schedule = TW_SCHEDULE_CONSTANT};
+static tw_sampling sampling = {.temperature = 1, .top_k = 50, .top_p = 1, .repetition_penalty = 1};
+static const char *policy_path, *init_path, *tokenizer_path, *guidance_path, *valid_path;
+static const char *prefix, *prompt_field, *completion_field;
+static int objective = OBJECTIVE_MLE, token_weight = TW_WEIGHT_REWARD;
+static double reward_scale = 1, prompt_weight, pg_weight, entropy_weight = -1;
+static int64_t max_prompt_tokens, max_completion_tokens, max_new_tokens = 128, samples = 1;
+static bool strict;
+
+static const tw_option options[] = {
+    {"model", 'm', TW_TEXT, &policy_path, "POLICY", "model folder to start from", 0, 0, NULL,
+     TW_OPTION_RUNTIME},
+    {"init", 0, TW_TEXT, &init_path, "CONFIG",
+     "start from scratch instead: a config.json, with --tokenizer", 0, 0, NULL, TW_OPTION_RUNTIME},
+    {"tokenizer", 0, TW_TEXT, &tokenizer_path, "FILE", "tokenizer of a model from scratch", 0, 0,
+     NULL, TW_OPTION_RUNTIME},
+    {"guidance", 'g', TW_TEXT, &guidance_path, "GUIDANCE",
+     "guidance folder, for weighted-mle and reinforce", 0, 0, NULL, TW_OPTION_RUNTIME},
+    {"output", 'o', TW_TEXT, &common.output, "FOLDER", "folder of the result", 0, 0, NULL,
+     TW_OPTION_REQUIRED | TW_OPTION_RUNTIME},
+    TW_OPTIONS_GROUP("Objective"),
+    {"objective", 0, TW_CHOICE, &objective, NULL,
+     "mle: likelihood of the completions; weighted-mle: their tokens weighted by the guidance; "
+     "reinforce: samples drawn in each step, weighted by the guidance, with maximum entropy",
+     0, 0, "mle|weighted-mle|reinforce", 0},
+    {"token-weight", 0, TW_CHOICE, &token_weight, NULL, "what a token's reward becomes", 0, 0,
+     "reward|exp|reward-to-go", 0},
+    {"reward-scale", 0, TW_REAL, &reward_scale, "R", "factor in --token-weight exp: exp(R r)", 0,
+     100, NULL, TW_OPTION_ABOVE_MIN},
+    {"prompt-loss", 0, TW_REAL, &prompt_weight, "R",
+     "mle: weight of the prompts' own tokens in the loss", 0, 1e3, NULL, 0},
+    {"policy-gradient", 0, TW_REAL, &pg_weight, "R",
+     "weighted-mle: coefficient of an added REINFORCE term", 0, 1e3, NULL, 0},
+    {"entropy", 0, TW_REAL, &entropy_weight, "R",
+     "coefficient of the mean entropy; -1 stands for 0.125 with reinforce, 0 otherwise", -1, 1e3,
+     NULL, 0},
+    TW_OPTIONS_GROUP("Samples drawn in a step"),
+    {"samples", 'k', TW_INT, &samples, "K", "generations of each prompt", 1, 65536, NULL, 0},
+    {"temperature", 0, TW_REAL, &sampling.temperature, "T", "divides the logits", 0, 1e6, NULL,
+     TW_OPTION_ABOVE_MIN},
+    {"top-k", 0, TW_INT, &sampling.top_k, "N", "draw from the N likeliest tokens, 0 for all", 0,
+     1e9, NULL, 0},
+    {"top-p", 0, TW_REAL, &sampling.top_p, "P",
+     "draw from the likeliest tokens that together reach probability P", 0, 1, NULL,
+     TW_OPTION_ABOVE_MIN},
+    {"max-new-tokens", 0, TW_INT, &max_new_tokens, "N", "end a generation after N tokens", 1, 1e9,
+     NULL, 0},
+    TW_TRAIN_OPTIONS(train),
+    TW_OPTION_SEED(common),
+    TW_OPTIONS_GROUP("Data"),
+    {"valid", 0, TW_TEXT, &valid_path, "FILE",
+     "held-out records; the weights with the lowest nll on them are kept", 0, 0, NULL,
+     TW_OPTION_RUNTIME},
+    {"prefix", 0, TW_TEXT, &prefix, "TEXT", "text put before every prompt", 0, 0, NULL, 0},
+    {"prompt-field", 0, TW_TEXT, &prompt_field, "NAME", "field that holds the prompt", 0, 0, NULL,
+     0},
+    {"completion-field", 0, TW_TEXT, &completion_field, "NAME", "field that holds the completion",
+     0, 0, NULL, 0},
+    {"max-prompt-tokens", 0, TW_INT, &max_prompt_tokens, "N",
+     "cut prompts to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
+    {"max-completion-tokens", 0, TW_INT, &max_completion_tokens, "N",
+     "cut completions to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
+    {"strict", 0, TW_FLAG, &strict, NULL, "text that is too long is an error, not cut", 0, 0, NULL,
+     0},
+    TW_OPTION_MAX_ERRORS(common),
+    TW_OPTIONS_GROUP("Running"),
+    TW_OPTION_LOG(common),
+    TW_OPTION_QUIET(common),
+    TW_OPTION_THREADS(common),
+    TW_OPTIONS_END,
+};
+
+static const tw_usage usage = {
+    .name = "fine-tune",
+    .purpose = "Train a language model, with token-level guidance or without",
+    .synopsis = "-m POLICY -o FOLDER [-g GUIDANCE] [--objective mle|weighted-mle|reinforce] "
+                "[options] [FILE...]",
+    .example = "fine-tune -m policy -g guidance --objective weighted-mle -o policy-1 "
+               "train.jsonl.zst",
+    .options = options,
+};
+
+typedef struct run {
+    tw_learner learner;
+    tw_guidance *guidance;
+    tw_data data, valid;
+    tw_order order;
+    const tw_example **batch; /* [batch_size] */
+} run;
+
+static const tw_example *const *batch_of(run *run, uint64_t pass)
+{
+    uint64_t epoch;
+    for (int64_t i = 0; i < train.batch_size; i++)
+        run->batch[i] = &run->data.examples[tw_order_at(
+            &run->order, pass * (uint64_t)train.batch_size + (uint64_t)i, &epoch)];
+    return run->batch;
+}
+
+static int add_samples_term(run *run, const tw_example *const *batch, uint64_t pass,
+                            tw_objective_report *report)
+{
+    tw_reinforce_options reinforce = {
+        .pg_weight = objective == OBJECTIVE_REINFORCE ? 1 : pg_weight,
+        .entropy_weight = entropy_weight,
+        .seed = (uint64_t)common.seed,
+        .pass = pass,
+    };
+    tw_objective_report drawn;
+    if (tw_reinforce(&run->learner, batch, (size_t)train.batch_size, &reinforce, &drawn) < 0)
+        return -1;
+    if (objective == OBJECTIVE_REINFORCE) {
+        *report = drawn;
+    } else {
+        report->loss += drawn.loss;
+        report->entropy = drawn.entropy;
+        report->rows += drawn.rows;
+    }
+    return 0;
+}
+
+static void log_report(json_t *log, const tw_objective_report *report)
+{
+    if (!log)
+        return;
+    json_object_set_new(log, "nll", json_real(report->nll));
+    json_object_set_new(log, "entropy", json_real(report->entropy));
+    json_object_set_new(log, "length", json_real(report->length));
+    if (objective != OBJECTIVE_MLE)
+        json_object_set_new(log, "reward", json_real(report->reward));
+}
+
+static int pass(void *context, uint64_t pass, tw_pass *out)
+{
+    run *run = context;
+    const tw_example *const *batch = batch_of(run, pass);
+    size_t count = (size_t)train.batch_size;
+    tw_objective_report report = {0};
+    if (objective == OBJECTIVE_MLE)
+        report = tw_mle(&run->learner, batch, count);
+    else if (objective == OBJECTIVE_WEIGHTED_MLE)
+        report = tw_weighted_mle(&run->learner, batch, count);
+    bool draws = objective == OBJECTIVE_REINFORCE ||
+                 (objective == OBJECTIVE_WEIGHTED_MLE && (pg_weight > 0 || entropy_weight > 0));
+    if (draws && add_samples_term(run, batch, pass, &report) < 0)
+        return -1;
+    out->loss = report.loss;
+    out->tokens = report.rows;
+    log_report(out->log, &report);
+    return 0;
+}
+
+static int validate(void *context, uint64_t step, tw_validation *out)
+{
+    run *run = context;
+    double nll = 0;
+    uint64_t tokens = 0;
+    (void)step;
+    for (size_t i = 0; i < run->valid.count;) {
+        size_t n = 0;
+        for (; n < (size_t)train.batch_size && i < run->valid.count; n++)
+            run->batch[n] = &run->valid.examples[i++];
+        tw_nll(&run->learner, run->batch, n, &nll, &tokens);
+    }
+    out->value = nll / (double)tokens;
+    json_object_set_new(out->measures, "nll", json_real(out->value));
+    return 0;
+}
+
+static int save(void *context, const char *folder)
+{
+    const run *run = context;
+    return tw_model_save(run->learner.policy, folder);
+}
+
+static void say(const char *line)
+{
+    tw_warn("%s", line);
+}
+
+static int check_usage(void)
+{
+    bool scratch = init_path != NULL;
+    if (scratch == (policy_path != NULL))
+        return tw_fail("give either -m POLICY or --init CONFIG with --tokenizer FILE");
+    if (scratch != (tokenizer_path != NULL))
+        return tw_fail("--init and --tokenizer go together");
+    if (objective != OBJECTIVE_MLE && !guidance_path)
+        return tw_fail("this objective needs -g GUIDANCE (from learn-guidance)");
+    if (objective == OBJECTIVE_MLE && guidance_path)
+        return tw_fail("--objective mle does not use guidance; did you mean weighted-mle?");
+    if (entropy_weight < 0)
+        entropy_weight = objective == OBJECTIVE_REINFORCE ? 0.125 : 0;
+    return 0;
+}
+
+static int open_models(run *run)
+{
+    tw_learner *learner = &run->learner;
+    learner->policy = init_path ? tw_model_init(init_path, tokenizer_path, (uint64_t)common.seed)
+                                : tw_model_open(policy_path, TW_USE_TRAINABLE);
+    if (!learner->policy)
+        return -1;
+    if (!guidance_path)
+        return 0;
+    if (!(run->guidance = tw_guidance_open(guidance_path, TW_USE_FROZEN)))
+        return -1;
+    const tw_model *model = run->guidance->model;
+    if (tw_tokenizer_digest(model->tokenizer) != tw_tokenizer_digest(learner->policy->tokenizer))
+        return tw_fail("%s: its tokenizer is not that of the policy; learn guidance from this "
+                       "policy's samples",
+                       guidance_path);
+    if (model->config.max_positions < learner->policy->config.max_positions)
+        return tw_fail("%s: its context of %zu tokens is shorter than the policy's %zu",
+                       guidance_path, model->config.max_positions,
+                       learner->policy->config.max_positions);
+    learner->guidance = run->guidance;
+    return 0;
+}
+
+static int load_data(run *run, char **files, int count)
+{
+    const tw_config *config = &run->learner.policy->config;
+    bool needs_completion = objective != OBJECTIVE_REINFORCE;
+    tw_data_options data = {
+        .tokenizer = run->learner.policy->tokenizer,
+        .start = config->bos >= 0 ? config->bos : config->eos,
+        .eos = config->eos,
+        .vocabulary = config->vocab_size,
+        .context = config->max_positions,
+        .max_prompt_tokens = (size_t)max_prompt_tokens,
+        .max_completion_tokens = (size_t)max_completion_tokens,
+        .prefix = prefix,
+        .strict = strict,
+        .records = {.prompt_field = prompt_field,
+                    .completion_field = completion_field,
+                    .max_errors = common.max_errors},
+    };
+    if (tw_data_load_texts(&run->data, files, count, &data, needs_completion) < 0)
+        return -1;
+    if (run->data.count == 0)
+        return tw_fail("no records to train on");
+    char *valid[] = {(char *)valid_path};
+    if (valid_path && tw_data_load_texts(&run->valid, valid, 1, &data, true) < 0)
+        return -1;
+    if (valid_path && run->valid.count == 0)
+        return tw_fail("%s: no records to validate on", valid_path);
+    if (!common.quiet && run->data.counts.prompts_cut + run->data.counts.completions_cut)
+        tw_warn("of %" PRIu64 " records %" PRIu64 " prompts and %" PRIu64
+                " completions were cut to fit",
+                run->data.counts.records, run->data.counts.prompts_cut,
+                run->data.counts.completions_cut);
+    return 0;
+}
+
+/* Of everything that shapes the result. */
+static int digest_run(const run *run, uint64_t *digest)
+{
+    char *canonical = tw_canonical_options(&usage), policy[17] = "", guidance[17] = "";
+    int status = 0;
+    if (policy_path)
+        status = tw_model_digest(policy_path, policy);
+    if (status == 0 && guidance_path)
+        status = tw_model_digest(guidance_path, guidance);
+    char *text = tw_format("%s %s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, policy, guidance,
+                           run->data.digest, run->valid.digest,
+                           tw_tokenizer_digest(run->learner.policy->tokenizer));
+    *digest = tw_hash(text, strlen(text));
+    free(text);
+    free(canonical);
+    return status;
+}
+
+static void prepare(run *run)
+{
+    tw_learner *learner = &run->learner;
+    learner->tape = tw_tape_new(true);
+    learner->frozen_tape = tw_tape_new(false);
+    learner->token_weight = (tw_token_weight)token_weight;
+    learner->reward_scale = reward_scale;
+    learner->prompt_weight = prompt_weight;
+    learner->samples = (size_t)samples;
+    learner->decode = (tw_decode_options){
+        .sampling = sampling, .max_new_tokens = (size_t)max_new_tokens, .batch_tokens = 8192};
+    tw_order_init(&run->order, (uint64_t)common.seed, run->data.count);
+    run->batch = tw_alloc((size_t)train.batch_size, sizeof(tw_example *));
+}
+
+static int run_training(run *run)
+{
+    tw_training training = {
+        .options = &train,
+        .common = &common,
+        .program = usage.name,
+        .output = common.output,
+        .params = &run->learner.policy->params,
+        .adam = tw_adam_defaults,
+        .steps = tw_train_steps(&train, run->data.count),
+        .context = run,
+        .pass = pass,
+        .validate = valid_path ? validate : NULL,
+        .save = save,
+        .say = say,
+    };
+    if (digest_run(run, &training.digest) < 0)
+        return -1;
+    tw_catch_signals();
+    return tw_train(&training);
+}
+
+static void close_run(run *run)
+{
+    tw_order_free(&run->order);
+    free(run->batch);
+    tw_data_free(&run->data);
+    tw_data_free(&run->valid);
+    tw_learner_free(&run->learner);
+    tw_model_free(run->learner.policy);
+    tw_guidance_free(run->guidance);
+}
+
+int main(int argc, char **argv)
+{
+    int first = 0;
+    tw_parsed parsed = tw_parse_options(&usage, argc, argv, &first);
+    if (parsed == TW_PARSED_DONE)
+        return TW_EXIT_OK;
+    if (parsed == TW_PARSED_BAD || check_usage() < 0) {
+        tw_warn("%s", tw_error());
+        return TW_EXIT_USAGE;
+    }
+    tw_common_apply(&common);
+    run run = {0};
+    int end = open_models(&run);
+    if (end == 0)
+        end = load_data(&run, argv + first, argc - first);
+    if (end == 0) {
+        prepare(&run);
+        end = run_training(&run);
+    }
+    if (end != TW_TRAINED)
+        tw_warn("%s", tw_error());
+    close_run(&run);
+    return end == TW_TRAINED ? TW_EXIT_OK : TW_EXIT_DATA;
+}
