@@ -1,7 +1,9 @@
 #ifndef TW_GUIDANCE_BOUND_H
 #define TW_GUIDANCE_BOUND_H
 
-/* How the head's value z becomes a reward in (0, 1) (METHOD.md, "Guidance model"). */
+/* How the head's value z becomes a bounded reward (METHOD.md, "Guidance model"). The
+ * softplus form is the published one to the letter: it levels off below at 1e-8 and
+ * above at softplus(1) = 1.313, for the outer softplus lifts what the inner one capped. */
 
 typedef enum tw_bound_kind {
     TW_BOUND_SOFTPLUS, /* y = 1 - softplus(1 - z), r = min + softplus(y - min), min = 1e-8 */

@@ -127,7 +127,7 @@ int tw_checkpoint_save(const char *path, const tw_checkpoint *checkpoint)
         status = write_state(folder, checkpoint->state);
     if (status == 0)
         status = tw_folder_commit(folder, path);
-    else
+    if (status < 0)
         tw_folder_abort(folder);
     free(folder);
     return status;

@@ -156,7 +156,7 @@ static int save_result(tw_run *run)
     int status = training->save(training->context, folder);
     if (status == 0)
         status = tw_folder_commit(folder, training->output);
-    else
+    if (status < 0)
         tw_folder_abort(folder);
     free(folder);
     if (status == 0 && run->best.any)
@@ -186,7 +186,10 @@ static void init(tw_run *run, const tw_training *training)
     tw_adam_options adam = training->adam;
     adam.weight_decay = options->weight_decay;
     *run = (tw_run){.training = training, .options = options};
-    run->checkpoint = tw_format("%s.checkpoint", training->output);
+    size_t length = strlen(training->output);
+    while (length > 1 && training->output[length - 1] == '/')
+        length--;
+    run->checkpoint = tw_format("%.*s.checkpoint", (int)length, training->output);
     run->best.maximise = training->maximise;
     tw_adam_init(&run->adam, training->params, &adam);
     tw_schedule_init(&run->schedule, (tw_schedule_kind)options->schedule, options->learning_rate,
