@@ -25,7 +25,7 @@ static tw_tensor *mlp(const tw_config *config, const gpt2_layer *layer, tw_tape 
 {
     x = tw_layer_norm(tape, x, layer->ln_2_gain, layer->ln_2_bias, config->norm_epsilon);
     x = tw_linear(tape, x, layer->fc_weight, layer->fc_bias, TW_IN_OUT);
-    x = tw_activate(tape, x, TW_GELU_TANH);
+    x = tw_activate(tape, x, config->activation);
     return tw_linear(tape, x, layer->proj_weight, layer->proj_bias, TW_IN_OUT);
 }
 
