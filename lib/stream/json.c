@@ -102,7 +102,8 @@ static int put_object(text *to, const json_t *json, int depth)
     json_t *object = (json_t *)json;
     put(to, '{');
     for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
-        put_string(to, json_object_iter_key(at), json_object_iter_key_len(at));
+        const char *key = json_object_iter_key(at); /* jansson allows no NUL in it */
+        put_string(to, key, strlen(key));
         put(to, ':');
         if (put_value(to, json_object_iter_value(at), depth) < 0)
             return -1;

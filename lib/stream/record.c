@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "stream/check.h"
 #include "stream/json.h"
+#include "stream/parse.h"
 
 enum { MESSAGE_SIZE = 2048 };
 
@@ -101,18 +102,25 @@ static int parse(tw_record *record, const char *line, size_t length)
     if (strspn(line, " \t\r") == length)
         return tw_fail("expected a JSON object, got an empty line");
     json_error_t error;
-    record->json =
-        json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    record->json = tw_json_parse(line, length, &error);
     if (record->json)
         return 0;
     make_printable(error.text);
     return tw_fail("column %d: not JSON: %s", error.column, error.text);
 }
 
+/* As tw_reader_name says it, but living as long as the records. */
+static const char *file_name(const tw_records *records)
+{
+    const char *path = records->files[records->at];
+    return path && strcmp(path, "-") != 0 ? path : "<stdin>";
+}
+
 static int load(tw_records *records, tw_record *record, const char *line, size_t length)
 {
-    *record = (tw_record){.file = tw_reader_name(records->reader),
-                          .line = tw_reader_line_number(records->reader)};
+    *record = (tw_record){.file = file_name(records),
+                          .line = tw_reader_line_number(records->reader),
+                          .bytes = length};
     record->key = records->lines + record->line;
     if (parse(record, line, length) == 0 && tw_record_check(record, &records->options) == 0)
         return 0;

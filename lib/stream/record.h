@@ -32,7 +32,8 @@ typedef struct tw_record {
     uint64_t key;           /* of `id`: an integer is itself, a string its tw_hash;
                                without `id` the line number, which is also stored */
     uint64_t line;
-    const char *file;
+    size_t bytes;     /* of its line: what a program that holds records may count */
+    const char *file; /* borrowed from the tw_records, valid until its close */
 } tw_record;
 
 typedef struct tw_records tw_records;
