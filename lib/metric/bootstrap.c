@@ -1,0 +1,84 @@
+#include "metric/bootstrap.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "core/rng.h"
+
+typedef struct table {
+    const double *values, *weights;
+    size_t rows, columns;
+} table;
+
+static void add_row(const table *t, size_t row, double *weighted, double *weights)
+{
+    const double *value = t->values + row * t->columns, *weight = t->weights + row * t->columns;
+    for (size_t c = 0; c < t->columns; c++) {
+        weighted[c] += weight[c] != 0 ? weight[c] * value[c] : 0;
+        weights[c] += weight[c];
+    }
+}
+
+/* means[columns] of one resample; a draw of 64 bits makes two rows. */
+static void resample(const table *t, uint64_t seed, uint64_t number, double *means)
+{
+    double *weights = tw_alloc(t->columns, sizeof *weights);
+    for (size_t i = 0; i < t->rows; i += 2) {
+        const uint64_t bits = tw_random(seed, TW_RNG_BOOTSTRAP, number, 0, (uint32_t)(i / 2));
+        add_row(t, (size_t)((bits >> 32) * t->rows >> 32), means, weights);
+        if (i + 1 < t->rows)
+            add_row(t, (size_t)((bits & UINT32_MAX) * t->rows >> 32), means, weights);
+    }
+    for (size_t c = 0; c < t->columns; c++)
+        means[c] /= weights[c];
+    free(weights);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double percentile(const double *sorted, size_t count, double share)
+{
+    const double place = share * (double)(count - 1);
+    const size_t below = (size_t)place;
+    if (below + 1 >= count)
+        return sorted[count - 1];
+    return sorted[below] + (place - (double)below) * (sorted[below + 1] - sorted[below]);
+}
+
+static tw_interval interval(double mean, const double *means, size_t columns, size_t column)
+{
+    double sorted[TW_RESAMPLES];
+    size_t kept = 0;
+    for (size_t r = 0; r < TW_RESAMPLES; r++) {
+        const double one = means[r * columns + column];
+        if (!isnan(one)) /* else the resample drew nothing of weight */
+            sorted[kept++] = one;
+    }
+    if (kept == 0)
+        return (tw_interval){mean, mean, mean};
+    qsort(sorted, kept, sizeof *sorted, by_value);
+    return (tw_interval){mean, percentile(sorted, kept, 0.025), percentile(sorted, kept, 0.975)};
+}
+
+void tw_bootstrap(const double *values, const double *weights, size_t rows, size_t columns,
+                  uint64_t seed, tw_interval *out)
+{
+    const table t = {values, weights, rows, columns};
+    double *means = tw_alloc(TW_RESAMPLES * columns, sizeof *means); /* [resamples, columns] */
+    double *sums = tw_alloc(2 * columns, sizeof *sums);
+#pragma omp parallel for schedule(static)
+    for (int r = 0; r < TW_RESAMPLES; r++)
+        resample(&t, seed, (uint64_t)r, means + (size_t)r * columns);
+    for (size_t row = 0; row < rows; row++)
+        add_row(&t, row, sums, sums + columns);
+    for (size_t c = 0; c < columns; c++)
+        out[c] = sums[columns + c] != 0 ? interval(sums[c] / sums[columns + c], means, columns, c)
+                                        : (tw_interval){NAN, NAN, NAN};
+    free(sums);
+    free(means);
+}

@@ -1,0 +1,53 @@
+#ifndef TW_METRIC_JUDGE_H
+#define TW_METRIC_JUDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "metric/wordnet.h"
+
+/* The text metrics by name, as the programs offer them. */
+
+typedef enum tw_metric {
+    TW_METEOR,
+    TW_ROUGE1,
+    TW_ROUGE2,
+    TW_ROUGEL,
+    TW_ROUGELSUM,
+    TW_LENGTH,     /* words, as `wc -w` counts them */
+    TW_DISTINCT1,  /* distinct words as a share of all, x 100 */
+    TW_DISTINCT2,  /* the same of pairs */
+    TW_REPETITION, /* 4-grams that occurred before as a share of all, x 100 */
+    TW_METRICS
+} tw_metric;
+
+/* A set of metrics: bit m stands for metric m. */
+#define TW_METRIC_BIT(m) (1U << (m))
+#define TW_COMPARING_METRICS (TW_METRIC_BIT(TW_LENGTH) - 1) /* those that need a reference */
+
+/* "meteor", "rouge1", "rouge2", "rougeL", "rougeLsum", "length", "distinct1",
+ * "distinct2", "repetition", in the order of the enum. */
+extern const char *const tw_metric_names[TW_METRICS];
+
+/* Reads "meteor,rouge1": the metrics in the order given, each once, into
+ * list[TW_METRICS]. Returns how many, -1 on an unknown or repeated name (the
+ * message lists the known ones). */
+int tw_metric_list(const char *text, tw_metric list[TW_METRICS]);
+
+/* What computes a set of metrics for one text after another; one a thread. */
+typedef struct tw_judge tw_judge;
+
+/* stem: for ROUGE. wordnet: for METEOR, borrowed; NULL does without synonyms. */
+tw_judge *tw_judge_new(unsigned metrics, bool stem, const tw_wordnet *wordnet);
+void tw_judge_free(tw_judge *judge); /* accepts NULL */
+
+/* Begins a group of texts with their reference, text[length]; NULL when no
+ * metric of the set compares. */
+void tw_judge_reference(tw_judge *judge, const char *text, size_t length);
+
+/* values[m] for every metric m of the set (the others are left alone): those
+ * with a share or an F1 on the scale 0..100, length in words. -1 where a text is
+ * too long for a metric. */
+int tw_judge_text(tw_judge *judge, const char *text, size_t length, double values[TW_METRICS]);
+
+#endif
