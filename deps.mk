@@ -2,7 +2,7 @@
 
 DEPS_BUILD := gcc g++ libc6-dev libopenblas-openmp-dev libjansson-dev libzstd-dev \
 	libsentencepiece-dev libpcre2-dev
-DEPS_RUN := zstd jq parallel sentencepiece wordnet-base gnuplot-nox
+DEPS_RUN := zstd jq parallel rsync sentencepiece wordnet-base gnuplot-nox
 DEPS_TEST := libcmocka-dev bats openssh-server openssh-client groff-base
 DEPS_LINT := clang clang-format clang-tidy libomp-dev cppcheck shellcheck
 DEPS_BENCH := time
