@@ -21,6 +21,7 @@ typedef struct tw_data_options {
     const char *prefix;           /* text before every prompt; NULL: none */
     bool strict;                  /* what is too long fails instead of being truncated */
     bool retokenize;              /* groups: ignore `tokens`, encode `text` */
+    bool refuse_equal;            /* groups: one whose scores are all equal is bad */
     tw_records_options records;   /* field names, max_errors; `need` is set by the loader */
 } tw_data_options;
 

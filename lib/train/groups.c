@@ -7,7 +7,7 @@
 /* Ranked groups. */
 
 /* The index of a group keys its random numbers (core/rng.h). */
-enum { GROUPS_MAX = 1 << 24 };
+enum { GROUPS_MAX = (1 << 24) - 1 };
 
 /* Ids of a `tokens` field, each below the vocabulary's size; the caller frees. */
 static int read_tokens(const tw_loader *loader, const json_t *tokens, tw_ids *ids)
@@ -85,6 +85,9 @@ static int take_group(tw_loader *loader, const tw_record *record)
             longest = generation->ids.count;
         group.equal &= generation->score == group.generations[0].score;
     }
+    if (group.equal && loader->options->refuse_equal)
+        return tw_fail("samples: all %zu scores are %g: they rank nothing", group.count,
+                       group.generations[0].score);
     if (tw_loader_prompt(loader, record, longest, &group.prompt) < 0)
         return -1;
     data->groups = tw_loader_grow(loader, data->groups, sizeof *data->groups);
