@@ -23,7 +23,7 @@ void tw_on_out_of_memory(void (*handler)(size_t bytes))
     out_of_memory = handler;
 }
 
-static void exhausted(size_t bytes)
+static _Noreturn void exhausted(size_t bytes)
 {
     out_of_memory(bytes);
     abort(); /* a handler must not return */
@@ -115,7 +115,8 @@ static void add_block(tw_arena *arena, size_t bytes)
     if (!memory)
         exhausted(size);
     arena->blocks = tw_realloc(arena->blocks, arena->count + 1, sizeof *arena->blocks);
-    arena->blocks[arena->count++] = (block){memory, size};
+    arena->blocks[arena->count].memory = memory;
+    arena->blocks[arena->count++].size = size;
 }
 
 void *tw_arena_alloc(tw_arena *arena, size_t count, size_t size)

@@ -38,7 +38,7 @@ static bool is_end(const tw_option *option)
 static const tw_option *find(const tw_usage *usage, const char *name, size_t length, char letter)
 {
     for (const tw_option *option = usage->options; !is_end(option); option++)
-        if (option->type != TW_HEADING && tw_option_matches(option, name, length, letter))
+        if (option->name && tw_option_matches(option, name, length, letter))
             return option;
     for (int i = 0; i < BUILTINS; i++)
         if (tw_option_matches(&builtin[i], name, length, letter))
@@ -209,8 +209,7 @@ static int check_required(const walk *walk)
 {
     const tw_option *options = walk->usage->options;
     for (int i = 0; !is_end(&options[i]); i++)
-        if (options[i].type != TW_HEADING && options[i].flags & TW_OPTION_REQUIRED &&
-            !walk->seen[i])
+        if (options[i].name && options[i].flags & TW_OPTION_REQUIRED && !walk->seen[i])
             return tw_fail("option --%s is required", options[i].name);
     return 0;
 }

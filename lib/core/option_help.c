@@ -68,7 +68,7 @@ static int label_column(const tw_usage *usage)
 {
     size_t width = strlen("  -V, --version");
     for (const tw_option *option = usage->options; option->name || option->help; option++) {
-        if (option->type == TW_HEADING)
+        if (!option->name)
             continue;
         char *text = label(option);
         size_t length = strlen(text);
@@ -104,10 +104,10 @@ void tw_print_help(const tw_usage *usage, FILE *to)
     fprintf(to, "Usage: %s ", usage->name);
     wrap(to, usage->synopsis, 10, (int)strlen(usage->name) + 8);
     wrap(to, usage->purpose, 0, 0);
-    if (usage->options->type != TW_HEADING)
+    if (usage->options->name)
         fputs("\nOptions:\n", to);
     for (const tw_option *option = usage->options; option->name || option->help; option++) {
-        if (option->type == TW_HEADING) {
+        if (!option->name) {
             fprintf(to, "\n%s:\n", option->help);
             continue;
         }
@@ -167,7 +167,7 @@ static void roff_option(FILE *to, const char *name, char letter, const char *arg
 void tw_print_man_options(const tw_usage *usage, FILE *to)
 {
     for (const tw_option *option = usage->options; option->name || option->help; option++) {
-        if (option->type == TW_HEADING) {
+        if (!option->name) {
             fputs(".SS ", to);
             roff(to, option->help);
             putc('\n', to);

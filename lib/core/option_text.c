@@ -133,7 +133,7 @@ const char *tw_option_nearest(const tw_usage *usage, const char *name, size_t le
     const char *nearest = NULL;
     size_t best = length / 3 + 2; /* more edits than this are another word */
     for (const tw_option *option = usage->options; option->name || option->help; option++) {
-        if (option->type == TW_HEADING)
+        if (!option->name)
             continue;
         size_t size = strlen(option->name);
         if (size > NAME_MAX_LENGTH)
@@ -176,7 +176,7 @@ char *tw_canonical_options(const tw_usage *usage)
 {
     char *all = tw_strdup("");
     for (const tw_option *option = usage->options; option->name || option->help; option++) {
-        if (option->type == TW_HEADING || option->flags & TW_OPTION_RUNTIME)
+        if (!option->name || option->flags & TW_OPTION_RUNTIME)
             continue;
         char *value = tw_option_value(option);
         if (!value)

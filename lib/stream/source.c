@@ -46,6 +46,11 @@ static unsigned long long position(const tw_source *source)
     return source->before + source->at;
 }
 
+static unsigned long long read_so_far(const tw_source *source)
+{
+    return source->before + source->end;
+}
+
 /* Reads behind `end` once. Returns the count, 0 at the end of the file, -1. */
 static ssize_t read_input(tw_source *source)
 {
@@ -67,8 +72,7 @@ static ssize_t read_input(tw_source *source)
             struct pollfd wait = {.fd = source->fd, .events = POLLIN};
             poll(&wait, 1, -1);
         } else if (errno != EINTR) {
-            return tw_fail("%s: byte %llu: cannot read: %m", source->name,
-                           (unsigned long long)(source->before + source->end));
+            return tw_fail("%s: byte %llu: cannot read: %m", source->name, read_so_far(source));
         }
     }
 }
@@ -90,7 +94,7 @@ static ssize_t need(tw_source *source, size_t count)
 static int fail_truncated(tw_source *source)
 {
     return tw_fail("%s: byte %llu: the file ends inside a zstd frame; it was cut short",
-                   source->name, (unsigned long long)(source->before + source->end));
+                   source->name, read_so_far(source));
 }
 
 /* What kind of stream is it? */
@@ -206,7 +210,7 @@ static int skip(tw_source *source)
 }
 
 /* Decompresses until there is some text or the frame ends: the count, or -1. */
-static ssize_t decompress(tw_source *source, char *text, size_t size)
+static ssize_t decompress(tw_source *source, void *text, size_t size)
 {
     for (;;) {
         ZSTD_inBuffer in = {source->input + source->at, source->end - source->at, 0};

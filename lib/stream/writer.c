@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/number.h"
 #include "stream/frame.h"
 
 enum { SYNC_LINES = 16, BUFFER_BYTES = 256 << 10, DEFAULT_LEVEL = 3 };
@@ -146,12 +148,13 @@ static int same_descriptor(const char *path)
 {
     if (!path || strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
         return STDOUT_FILENO;
+    int64_t number = 0;
     static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
     for (int i = 0; i < 2; i++) {
         size_t length = strlen(folders[i]);
         if (strncmp(path, folders[i], length) == 0 && path[length] &&
             path[length + strspn(path + length, "0123456789")] == 0)
-            return atoi(path + length);
+            return tw_parse_int(path + length, &number) < 0 || number > INT_MAX ? -1 : (int)number;
     }
     return -1;
 }
