@@ -1,0 +1,545 @@
+/* Model folders: opened, initialised, saved; hostile ones refused by name. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above. */
+#include <cmocka.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/memory.h"
+#include "model/gpt2.h"
+#include "model/model.h"
+
+#define GPT2 "tests/fixtures/gpt2"
+#define VOCABULARY "tests/fixtures/unigram/spiece.model"
+
+static char folder[] = "/tmp/test_model.XXXXXX";
+
+static char *in_folder(const char *name)
+{
+    return tw_join_path(folder, name);
+}
+
+static void empty_folder(void)
+{
+    DIR *stream = opendir(folder);
+    for (const struct dirent *entry; (entry = readdir(stream));)
+        if (entry->d_name[0] != '.') {
+            char *path = in_folder(entry->d_name);
+            remove(path);
+            free(path);
+        }
+    closedir(stream);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    empty_folder();
+    return rmdir(folder);
+}
+
+static void put(const char *name, const void *bytes, size_t size)
+{
+    char *path = in_folder(name);
+    assert_int_equal(0, tw_write_file(path, bytes, size));
+    free(path);
+}
+
+static char *get(const char *in, const char *name, size_t *size)
+{
+    char *path = tw_join_path(in, name);
+    char *bytes = tw_read_file(path, 1 << 22, size);
+    if (!bytes)
+        fail_msg("%s", tw_error());
+    free(path);
+    return bytes;
+}
+
+static void copy(const char *from, const char *name)
+{
+    size_t size = 0;
+    char *bytes = get(from, name, &size);
+    put(name, bytes, size);
+    free(bytes);
+}
+
+/* The fixture's copy, to be spoilt. */
+static void fresh_folder(void)
+{
+    empty_folder();
+    copy(GPT2, "config.json");
+    copy(GPT2, "model.safetensors");
+    copy(GPT2, "spiece.model");
+}
+
+static void expect_refused(const char *message)
+{
+    for (int use = TW_USE_FROZEN; use <= TW_USE_TRAINABLE; use++) {
+        tw_model *model = tw_model_open(folder, (tw_use)use);
+        if (model) {
+            tw_model_free(model);
+            fail_msg("opened what should fail with '%s'", message);
+        }
+        if (!strstr(tw_error(), message) || !strstr(tw_error(), folder))
+            fail_msg("'%s' should name the folder and contain '%s'", tw_error(), message);
+    }
+}
+
+static tw_model *open_folder(const char *path, tw_use use)
+{
+    tw_model *model = tw_model_open(path, use);
+    if (!model)
+        fail_msg("%s", tw_error());
+    return model;
+}
+
+/* config.json of the fixture with one field set (NULL: removed). */
+static void set_config(const char *key, const char *value)
+{
+    json_t *json = json_load_file(GPT2 "/config.json", 0, NULL);
+    json_object_del(json, key);
+    if (value)
+        json_object_set_new(json, key, json_loads(value, JSON_DECODE_ANY, NULL));
+    char *text = json_dumps(json, 0);
+    put("config.json", text, strlen(text));
+    free(text);
+    json_decref(json);
+}
+
+static void opens_frozen_and_trainable(void **state)
+{
+    (void)state;
+    tw_model *frozen = open_folder(GPT2, TW_USE_FROZEN);
+    tw_model *trainable = open_folder(GPT2, TW_USE_TRAINABLE);
+    const tw_config *config = &frozen->config;
+    assert_int_equal(509, config->vocab_size);
+    assert_int_equal(40, config->hidden_size);
+    assert_int_equal(3, config->layers);
+    assert_int_equal(20, config->head_size);
+    assert_int_equal(160, config->intermediate_size);
+    assert_int_equal(64, config->max_positions);
+    assert_int_equal(1, config->bos);
+    assert_int_equal(2, config->eos);
+    assert_true(config->norm_epsilon == 1e-5F);
+    assert_int_equal(509, tw_tokenizer_size(frozen->tokenizer));
+    assert_string_equal(frozen->output_embedding->name, "transformer.wte.weight");
+    assert_ptr_equal(frozen->output_embedding, ((gpt2 *)frozen->state)->wte);
+
+    assert_null(frozen->params.x); /* the map serves */
+    assert_non_null(frozen->weights);
+    assert_null(trainable->weights);
+    assert_int_equal(4 + 12 * 3, frozen->params.count);
+    for (size_t i = 0; i < frozen->params.count; i++) {
+        const tw_tensor *a = frozen->params.tensors[i], *b = trainable->params.tensors[i];
+        assert_memory_equal(a->x, b->x, a->rows * a->width * sizeof(float));
+        assert_null(a->dx);
+        assert_false(a->wants_dx);
+        assert_non_null(b->dx);
+        assert_true(b->wants_dx);
+    }
+    tw_model_free(trainable);
+    tw_model_free(frozen);
+}
+
+static void expect_same_file(const char *name)
+{
+    size_t old_size = 0, size = 0;
+    char *old = get(GPT2, name, &old_size), *bytes = get(folder, name, &size);
+    assert_int_equal(old_size, size);
+    assert_memory_equal(old, bytes, size);
+    free(old);
+    free(bytes);
+}
+
+static void saves_what_it_opened(void **state)
+{
+    (void)state;
+    char first_digest[17], digest[17];
+    char *files[5] = {0};
+    size_t sizes[5] = {0};
+    static const char *const names[] = {"config.json", "generation_config.json",
+                                        "model.safetensors", "spiece.model",
+                                        "tokenizer_config.json"};
+    empty_folder();
+    tw_model *model = open_folder(GPT2, TW_USE_TRAINABLE);
+    assert_int_equal(0, tw_model_save(model, folder));
+    tw_model_free(model);
+    expect_same_file("spiece.model");
+    for (size_t i = 0; i < 5; i++)
+        files[i] = get(folder, names[i], &sizes[i]);
+    assert_int_equal(0, tw_model_digest(folder, first_digest));
+    assert_int_equal(16, strspn(first_digest, "0123456789abcdef"));
+
+    /* From then on open and save change no byte, frozen as well. */
+    model = open_folder(folder, TW_USE_FROZEN);
+    empty_folder();
+    assert_int_equal(0, tw_model_save(model, folder));
+    tw_model_free(model);
+    for (size_t i = 0; i < 5; i++) {
+        size_t size = 0;
+        char *again = get(folder, names[i], &size);
+        assert_int_equal(sizes[i], size);
+        assert_memory_equal(files[i], again, size);
+        free(again);
+        free(files[i]);
+    }
+    assert_int_equal(0, tw_model_digest(folder, digest));
+    assert_string_equal(first_digest, digest);
+}
+
+static void keeps_unknown_fields(void **state)
+{
+    (void)state;
+    fresh_folder();
+    set_config("my_note", "{\"learning_rate\": 0.1, \"sum\": 0.30000000000000004}");
+    tw_model *model = open_folder(folder, TW_USE_FROZEN);
+    empty_folder();
+    assert_int_equal(0, tw_model_save(model, folder));
+    tw_model_free(model);
+    size_t size = 0;
+    char *text = get(folder, "config.json", &size);
+    json_t *json = json_loads(text, 0, NULL), *note = json_object_get(json, "my_note");
+    assert_true(json_real_value(json_object_get(note, "learning_rate")) == 0.1);
+    assert_true(json_real_value(json_object_get(note, "sum")) == 0.30000000000000004);
+    json_decref(json);
+    free(text);
+}
+
+/* A value anywhere in the weights or the configuration changes the digest. */
+static void digests_tell_models_apart(void **state)
+{
+    (void)state;
+    char digest[17], other[17];
+    fresh_folder();
+    assert_int_equal(0, tw_model_digest(folder, digest));
+    size_t size = 0;
+    char *weights = get(folder, "model.safetensors", &size);
+    static const size_t from_end[] = {1, 64, 65, 1000, 100000, 330000};
+    for (size_t i = 0; i < sizeof from_end / sizeof *from_end; i++) {
+        weights[size - from_end[i]] ^= 1;
+        put("model.safetensors", weights, size);
+        assert_int_equal(0, tw_model_digest(folder, other));
+        assert_string_not_equal(digest, other);
+        weights[size - from_end[i]] ^= 1;
+    }
+    put("model.safetensors", weights, size);
+    set_config("my_note", "1");
+    assert_int_equal(0, tw_model_digest(folder, other));
+    assert_string_not_equal(digest, other);
+    free(weights);
+    empty_folder();
+    assert_int_equal(-1, tw_model_digest(folder, other));
+    assert_non_null(strstr(tw_error(), "config.json: No such file"));
+}
+
+static const struct {
+    const char *key, *value, *message;
+} refused_fields[] = {
+    {"model_type", NULL, "config.json: model_type: missing"},
+    {"model_type", "\"llama\"", "config.json: model_type: llama is not supported"},
+    {"model_type", "3", "config.json: model_type: expected text"},
+    {"scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx: true is not"},
+    {"scale_attn_by_inverse_layer_idx", "0", "scale_attn_by_inverse_layer_idx: expected true or"},
+    {"reorder_and_upcast_attn", "true", "reorder_and_upcast_attn: true is not supported"},
+    {"add_cross_attention", "true", "add_cross_attention: true is not supported"},
+    {"is_encoder_decoder", "true", "is_encoder_decoder: true is not supported"},
+    {"scale_attn_weights", "false", "scale_attn_weights: false is not supported"},
+    {"tie_word_embeddings", "false", "tie_word_embeddings: false is not supported"},
+    {"activation_function", "\"gelu\"", "activation_function: gelu is not supported"},
+    {"activation_function", "1", "activation_function: expected text"},
+    {"pruned_heads", "{\"0\":[1]}", "pruned_heads: "},
+    {"quantization_config", "{}", "quantization_config: "},
+    {"n_head", "3", "n_head: 3 heads do not divide n_embd, 40"},
+    {"n_head", "0", "n_head: expected an integer from 1"},
+    {"n_layer", "-1", "n_layer: expected an integer from 1"},
+    {"n_layer", "4", "tensor transformer.h.3.ln_1.weight is missing"},
+    {"n_layer", "100000000", "n_layer: expected an integer from 1"},
+    {"n_embd", "40.0", "n_embd: expected an integer from 1"},
+    {"n_embd", "\"40\"", "n_embd: expected an integer from 1"},
+    {"n_embd", "80",
+     "tensor transformer.wte.weight: shape does not fit config.json, expected "
+     "[509, 80]"},
+    {"n_positions", "65", "tensor transformer.wpe.weight: shape does not fit"},
+    {"n_inner", "80", "tensor transformer.h.0.mlp.c_fc.weight: shape does not fit"},
+    {"layer_norm_epsilon", "0", "layer_norm_epsilon: expected a positive number"},
+    {"layer_norm_epsilon", "\"small\"", "layer_norm_epsilon: expected a positive number"},
+    {"initializer_range", "-0.1", "initializer_range: expected a non-negative number"},
+    {"vocab_size", "508",
+     "a tokenizer of another vocabulary size: 509 pieces, vocab_size in "
+     "config.json is 508"},
+    {"vocab_size", "513", "a tokenizer of another vocabulary size"},
+    /* padding that would be fine, but for the weights */
+    {"vocab_size", "512", "tensor transformer.wte.weight: shape does not fit"},
+};
+
+static void refuses_fields_by_name(void **state)
+{
+    (void)state;
+    fresh_folder();
+    for (size_t i = 0; i < sizeof refused_fields / sizeof *refused_fields; i++) {
+        set_config(refused_fields[i].key, refused_fields[i].value);
+        expect_refused(refused_fields[i].message);
+    }
+    put("config.json", "{\n\"a\": }", 8);
+    expect_refused("config.json:2: not JSON");
+    put("config.json", "[]", 2);
+    expect_refused("config.json: not a JSON object");
+}
+
+static void refuses_incomplete_folders(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"config.json", "model.safetensors", "spiece.model"};
+    static const char *const messages[] = {"config.json: No such file",
+                                           "model.safetensors: No such file", "no tokenizer"};
+    for (size_t i = 0; i < 3; i++) {
+        fresh_folder();
+        char *path = in_folder(names[i]);
+        unlink(path);
+        expect_refused(messages[i]);
+        free(path);
+    }
+    fresh_folder();
+    char *weights = in_folder("model.safetensors");
+    unlink(weights);
+    put("pytorch_model.bin", "", 0);
+    expect_refused("no model.safetensors (pytorch_model.bin is not read");
+    put("model.safetensors.index.json", "{}", 2);
+    expect_refused("no model.safetensors (weights in several files");
+    free(weights);
+
+    assert_null(tw_model_open("tests/fixtures/gpt2.json", TW_USE_FROZEN));
+    assert_non_null(strstr(tw_error(), "gpt2.json: not a folder; expected a model folder"));
+    assert_null(tw_model_open("tests/fixtures/none", TW_USE_FROZEN));
+    assert_non_null(strstr(tw_error(), "fixtures/none: No such file"));
+}
+
+/* The fixture's arrays, to be written again after a change. */
+typedef struct arrays {
+    tw_safetensors *file;
+    tw_array *all;
+    size_t count;
+} arrays;
+
+static arrays open_arrays(void)
+{
+    arrays found = {.file = tw_safetensors_open(GPT2 "/model.safetensors")};
+    assert_non_null(found.file);
+    found.count = tw_safetensors_count(found.file);
+    found.all = tw_alloc(found.count + 4, sizeof *found.all);
+    for (size_t i = 0; i < found.count; i++)
+        found.all[i] = *tw_safetensors_at(found.file, i);
+    return found;
+}
+
+static void write_arrays(const arrays *changed)
+{
+    char *path = in_folder("model.safetensors");
+    assert_int_equal(0, tw_safetensors_write(path, changed->all, changed->count));
+    free(path);
+}
+
+static void close_arrays(arrays *open)
+{
+    tw_safetensors_close(open->file);
+    free(open->all);
+}
+
+static void refuses_bad_weights(void **state)
+{
+    (void)state;
+    fresh_folder();
+    arrays changed = open_arrays();
+    tw_array *last = &changed.all[changed.count - 1], kept = *last;
+    float *values = tw_alloc(last->count, sizeof *values);
+    memcpy(values, last->data, last->count * sizeof *values);
+    char *message = tw_format("tensor %s: value %zu is NaN", last->name, last->count - 1);
+    values[last->count - 1] = NAN;
+    last->data = values;
+    write_arrays(&changed);
+    expect_refused(message);
+    free(message);
+
+    *last = kept;
+    last->dtype = TW_I32;
+    write_arrays(&changed);
+    expect_refused(": dtype I32, expected F32, F16 or BF16");
+
+    *last = kept;
+    changed.count--;
+    write_arrays(&changed);
+    message = tw_format("tensor %s is missing", last->name);
+    expect_refused(message);
+    free(message);
+
+    /* An output layer of its own. */
+    changed.count++;
+    changed.all[changed.count] = *tw_safetensors_find(changed.file, "transformer.wte.weight");
+    changed.all[changed.count].name = "lm_head.weight";
+    float *other = tw_alloc(changed.all[changed.count].count, sizeof *other);
+    changed.all[changed.count++].data = other;
+    write_arrays(&changed);
+    expect_refused("tensor lm_head.weight differs from transformer.wte.weight");
+    free(other);
+
+    free(values);
+    close_arrays(&changed);
+}
+
+/* Names without prefix, masks and a second name of the embedding: as the files of
+ * old and new versions of transformers have them. */
+static void accepts_other_spellings(void **state)
+{
+    (void)state;
+    fresh_folder();
+    arrays changed = open_arrays();
+    tw_array tied = *tw_safetensors_find(changed.file, "transformer.wte.weight");
+    for (size_t i = 0; i < changed.count; i++)
+        changed.all[i].name += strlen("transformer.");
+    static const uint8_t mask[4] = {1, 0, 1, 1};
+    tied.name = "lm_head.weight";
+    changed.all[changed.count++] = (tw_array){"h.0.attn.bias", TW_BOOL, 4, {1, 1, 2, 2}, 4, mask};
+    changed.all[changed.count++] =
+        (tw_array){"h.0.attn.masked_bias", TW_F32, 0, {0}, 1, &(float){-1e4F}};
+    changed.all[changed.count++] = tied;
+    write_arrays(&changed);
+    close_arrays(&changed);
+
+    tw_model *plain = open_folder(GPT2, TW_USE_FROZEN), *model = open_folder(folder, TW_USE_FROZEN);
+    for (size_t i = 0; i < model->params.count; i++) {
+        const tw_tensor *a = plain->params.tensors[i], *b = model->params.tensors[i];
+        assert_string_equal(a->name, b->name);
+        assert_memory_equal(a->x, b->x, a->rows * a->width * sizeof(float));
+    }
+    tw_model_free(model);
+    tw_model_free(plain);
+}
+
+static void declare_head(tw_model *model, void *context)
+{
+    tw_tensor **head = context;
+    head[0] = tw_params_add(&model->params, "head.0.weight", 2, 3, model->config.hidden_size);
+    head[1] = tw_params_add(&model->params, "head.0.bias", 1, 1, 3);
+}
+
+static void opens_with_a_head(void **state)
+{
+    (void)state;
+    tw_tensor *head[2];
+    bool found = true;
+    for (int use = TW_USE_FROZEN; use <= TW_USE_TRAINABLE; use++) {
+        tw_model *model = tw_model_open_with(GPT2, (tw_use)use, declare_head, head, &found);
+        assert_non_null(model);
+        assert_false(found);
+        for (size_t i = 0; i < 3 * model->config.hidden_size; i++)
+            assert_true(head[0]->x[i] == 0);
+        for (size_t i = 0; use == TW_USE_TRAINABLE && i < 3; i++)
+            head[1]->x[i] = (float)i + 1;
+        empty_folder();
+        assert_int_equal(0, tw_model_save(model, folder));
+        tw_model_free(model);
+    }
+    tw_model *model = tw_model_open_with(folder, TW_USE_FROZEN, declare_head, head, &found);
+    assert_non_null(model);
+    assert_true(found);
+    assert_null(model->params.x);
+    assert_true(head[1]->x[2] == 3);
+    tw_model_free(model);
+
+    /* Half a head is no head. */
+    arrays changed = open_arrays();
+    static const float bias[3];
+    changed.all[changed.count++] = (tw_array){"head.0.bias", TW_F32, 1, {3}, 3, bias};
+    write_arrays(&changed);
+    close_arrays(&changed);
+    assert_null(tw_model_open_with(folder, TW_USE_FROZEN, declare_head, head, &found));
+    assert_non_null(strstr(tw_error(), "tensor head.0.weight is missing"));
+}
+
+/* Mean and standard deviation over a tensor. */
+static void moments(const tw_tensor *tensor, double *mean, double *deviation)
+{
+    size_t count = tensor->rows * tensor->width;
+    double sum = 0, square = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += tensor->x[i];
+        square += (double)tensor->x[i] * tensor->x[i];
+    }
+    *mean = sum / (double)count;
+    *deviation = sqrt(square / (double)count - *mean * *mean);
+}
+
+static void initialises_as_transformers(void **state)
+{
+    (void)state;
+    static const char config[] = "{\"model_type\": \"gpt2\", \"n_embd\": 64, \"n_layer\": 2,"
+                                 " \"n_head\": 4, \"n_positions\": 128}";
+    empty_folder();
+    put("config.json", config, strlen(config));
+    char *path = in_folder("config.json");
+    tw_model *model = tw_model_init(path, VOCABULARY, 7),
+             *same = tw_model_init(path, VOCABULARY, 7),
+             *other = tw_model_init(path, VOCABULARY, 8);
+    if (!model)
+        fail_msg("%s", tw_error());
+    assert_int_equal(509, model->config.vocab_size); /* the tokenizer's */
+    assert_true(model->params.trainable);
+    for (size_t i = 0; i < model->params.count; i++) {
+        const tw_tensor *tensor = model->params.tensors[i];
+        size_t bytes = tensor->rows * tensor->width * sizeof(float);
+        assert_memory_equal(tensor->x, same->params.tensors[i]->x, bytes);
+        double mean, deviation, expected = strstr(tensor->name, "c_proj") ? 0.02 / sqrt(4) : 0.02;
+        moments(tensor, &mean, &deviation);
+        if (tensor->rank == 1) {
+            assert_true(mean == (strstr(tensor->name, "bias") ? 0 : 1) && deviation == 0);
+            continue;
+        }
+        assert_memory_not_equal(tensor->x, other->params.tensors[i]->x, bytes);
+        /* Five standard errors. */
+        double count = (double)tensor->rows * (double)tensor->width;
+        assert_true(fabs(mean) < 5 * expected / sqrt(count));
+        assert_true(fabs(deviation / expected - 1) < 5 / sqrt(2 * count));
+    }
+    empty_folder();
+    assert_int_equal(0, tw_model_save(model, folder));
+    tw_model *reopened = open_folder(folder, TW_USE_FROZEN);
+    assert_int_equal(2, reopened->config.eos);
+    tw_model_free(reopened);
+
+    assert_null(tw_model_init(path, "tests/fixtures/none", 1));
+    set_config("vocab_size", "600");
+    assert_null(tw_model_init(path, VOCABULARY, 1));
+    assert_non_null(strstr(tw_error(), "a tokenizer of another vocabulary size"));
+    tw_model_free(other);
+    tw_model_free(same);
+    tw_model_free(model);
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_frozen_and_trainable), cmocka_unit_test(saves_what_it_opened),
+        cmocka_unit_test(keeps_unknown_fields),       cmocka_unit_test(digests_tell_models_apart),
+        cmocka_unit_test(refuses_fields_by_name),     cmocka_unit_test(refuses_incomplete_folders),
+        cmocka_unit_test(refuses_bad_weights),        cmocka_unit_test(accepts_other_spellings),
+        cmocka_unit_test(opens_with_a_head),          cmocka_unit_test(initialises_as_transformers),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
