@@ -41,13 +41,13 @@ static const tw_option options[] = {
      TW_OPTION_REQUIRED | TW_OPTION_RUNTIME},
     TW_OPTIONS_GROUP("Guidance"),
     {"aggregate", 0, TW_CHOICE, &aggregate, NULL,
-     "how a generation's token rewards make its score; a guidance folder keeps its own unless "
-     "this is given",
+     "how a generation's token rewards make its score; average, or a guidance folder's own, unless "
+     "given",
      0, 0, TW_AGGREGATE_NAMES, 0},
     {"temperature", 0, TW_REAL, &temperature, "B",
      "of softmax and softmin; 0 stands for 2, or for a guidance folder's own", 0, 1e6, NULL, 0},
     {"bound", 0, TW_CHOICE, &bound, NULL,
-     "what keeps rewards within bounds; a guidance folder's own cannot be changed", 0, 0,
+     "what keeps rewards within bounds; softplus unless given; a guidance folder's own stays", 0, 0,
      TW_BOUND_NAMES, 0},
     {"head-size", 0, TW_INT, &head_size, "N",
      "width of a fresh head's hidden layer; 0 stands for 2048", 0, 1 << 20, NULL, 0},

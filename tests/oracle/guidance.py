@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Records what PyTorch computes for guidance and for training: bounds, aggregations,
-Plackett-Luce losses (values and gradients, in double), Adam and AdamW trajectories (in
-float), clipping and ReduceLROnPlateau.
+Plackett-Luce losses (values and gradients, in double), a whole guidance model on the
+GPT-2 of TESTS/FIXTURES/gpt2, Adam and AdamW trajectories (in float), clipping and
+ReduceLROnPlateau.
 
 usage: guidance.py TESTS/FIXTURES
 writes guidance.json and training.json; needs what requirements.txt lists.
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import torch
 from torch.nn.functional import softplus
+from transformers import GPT2Model
 
 D = torch.float64
 
@@ -88,6 +90,68 @@ def groups():
     return out
 
 
+HEAD = 24
+PROMPT = [7, 90, 33, 211, 54]
+GENERATIONS = [[300, 12, 77, 2], [41, 2], [500, 8, 8, 100, 260, 31, 77], [9, 350, 2]]
+SCORES = [0.25, 0.5, -1.0, 0.375]
+
+
+def wave(count, scale, phase):
+    """Values that the C test makes in the same way."""
+    i = torch.arange(count, dtype=D)
+    return (scale * torch.sin(0.37 * i + phase)).float().to(D)
+
+
+def reward(z, bound):
+    if bound == "sigmoid":
+        return torch.sigmoid(z)
+    y = 1 - softplus(1 - z, threshold=1000)
+    return 1e-8 + softplus(y - 1e-8, threshold=1000)
+
+
+def model(folder, name, bound):
+    """Rewards, loss and gradients of one group; each generation is run on its own, behind
+    a prompt of its own."""
+    backbone = GPT2Model.from_pretrained(folder).to(D).eval()
+    width = backbone.config.n_embd
+    head = torch.nn.Sequential(
+        torch.nn.Linear(width, HEAD), torch.nn.ReLU(), torch.nn.Linear(HEAD, 1)
+    ).to(D)
+    with torch.no_grad():
+        for i, p in enumerate(head.parameters()):
+            p.copy_(wave(p.numel(), 0.3, i).view(p.shape))
+    rewards = []
+    for ids in GENERATIONS:
+        hidden = backbone(torch.tensor([PROMPT + ids])).last_hidden_state[0, len(PROMPT) :]
+        rewards.append(reward(head(hidden).squeeze(-1), bound))
+    lengths = [len(ids) for ids in GENERATIONS]
+    e = aggregate(name, 0.5, torch.cat(rewards), lengths)
+    loss = listmle(e[torch.tensor(SCORES).argsort(descending=True)])
+    loss.backward()
+    gradients = {f"head.{n}": p.grad for n, p in head.named_parameters()}
+    gradients |= {
+        f"transformer.{n}": p.grad
+        for n, p in backbone.named_parameters()
+        if n in ("wte.weight", "wpe.weight", "ln_f.bias") or n.startswith("h.0.")
+    }
+    return {
+        "aggregate": name,
+        "bound": bound,
+        "temperature": 0.5,
+        "head_size": HEAD,
+        "prompt": PROMPT,
+        "generations": GENERATIONS,
+        "scores": SCORES,
+        "rewards": torch.cat(rewards).tolist(),
+        "loss": loss.item(),
+        # Enough of each gradient: its norm, and its product with a wave.
+        "gradients": {
+            n: [g.norm().item(), (g.flatten() * wave(g.numel(), 1, 0.5)).sum().item()]
+            for n, g in gradients.items()
+        },
+    }
+
+
 def adam(kind, decay, clip):
     """Two tensors (one of rank 1), gradients of made-up size, 12 updates."""
     generator = torch.Generator().manual_seed(17)
@@ -154,7 +218,8 @@ def plateaus():
 
 def main():
     folder = Path(sys.argv[1])
-    guidance = {"bounds": bounds(), "groups": groups()}
+    models = [model(folder / "gpt2", *kind) for kind in (("average", "softplus"), ("softmin", "sigmoid"))]
+    guidance = {"bounds": bounds(), "groups": groups(), "models": models}
     training = {
         "adam": [
             adam(torch.optim.Adam, 0.0, 5.0),
