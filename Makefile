@@ -84,7 +84,7 @@ $(MANS): $(BUILD)/man/%.1: src/%.1 $(BIN)/%
 .PHONY: demo
 demo: deps ## install what is missing, build, and run the whole loop on real text (about 10 minutes)
 	@$(MAKE_ALL) all
-	@$(MAKE) --no-print-directory -C examples/synopsis demo
+	@$(MAKE) --no-print-directory -C examples/synopsis BIN='$(abspath $(BIN))' demo
 
 .PHONY: install
 install: all ## install programs and man pages (PREFIX, DESTDIR, PROGRAM_PREFIX)
