@@ -42,7 +42,7 @@ LIB_CXX := $(sort $(wildcard lib/*/*.cc))
 LIB_O := $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CXX:%.cc=$(BUILD)/%.o)
 LIB := $(BUILD)/libtokenwise.a
 BINS := $(PROGRAMS:%=$(BIN)/%)
-MANS := $(PROGRAMS:%=$(BUILD)/man/%.1)
+MANS := $(patsubst src/%.1,$(BUILD)/man/%.1,$(sort $(wildcard src/*.1)))
 
 # One short line per file; V=1 shows the commands.
 SAY = @$(if $(V),,echo '$(1)';)$(if $(V),set -x;)
@@ -91,8 +91,10 @@ install: all ## install programs and man pages (PREFIX, DESTDIR, PROGRAM_PREFIX)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
 	for p in $(PROGRAMS); do \
 		install -m 755 "$(BIN)/$$p" '$(DESTDIR)$(PREFIX)/bin/$(PROGRAM_PREFIX)'"$$p"; \
-		install -m 644 "$(BUILD)/man/$$p.1" \
-			'$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$$p.1"; \
+	done
+	for page in $(MANS); do \
+		install -m 644 "$$page" \
+			'$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$${page##*/}"; \
 	done
 
 .PHONY: uninstall
