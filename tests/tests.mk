@@ -81,7 +81,7 @@ FUZZ_SECONDS ?= 60
 .PHONY: fuzz
 fuzz: deps-fuzz ## every fuzz target under libFuzzer for FUZZ_SECONDS (60)
 	@$(MAKE_ALL) BUILD='$(BUILD)/fuzz' CC=clang CXX=clang++ OPTIMIZE=-O1 FUZZ_MAIN= \
-		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all' \
 		LDFLAGS='-fsanitize=fuzzer' fuzzers
 	@BUILD='$(abspath $(BUILD))/fuzz' tests/fuzz/run $(FUZZ_SECONDS)
 

@@ -31,16 +31,14 @@ static char *make_header(const tw_array *arrays, size_t count, size_t *size)
         json_object_set_new(header, arrays[i].name, describe(&arrays[i], at, end));
         at = end;
     }
-    char *text = json_dumps(header, JSON_COMPACT);
-    json_decref(header);
-    size_t length = strlen(text);
+    size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
     *size = (PREFIX + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     char *bytes = tw_alloc(*size, 1);
     memset(bytes, ' ', *size);
-    memcpy(bytes + PREFIX, text, length);
+    json_dumpb(header, bytes + PREFIX, length, JSON_COMPACT);
+    json_decref(header);
     for (int i = 0; i < PREFIX; i++)
         bytes[i] = (char)((uint64_t)(*size - PREFIX) >> 8 * i);
-    free(text);
     return bytes;
 }
 

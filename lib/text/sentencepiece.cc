@@ -72,7 +72,7 @@ char *tw_sentencepiece_decode(const tw_sentencepiece *model, const int32_t *ids,
             return nullptr;
         }
         auto *copy = static_cast<char *>(tw_alloc(text.size() + 1, 1));
-        std::memcpy(copy, text.data(), text.size());
+        std::memcpy(copy, text.c_str(), text.size() + 1);
         *length = text.size();
         return copy;
     } catch (const std::exception &error) {

@@ -11,6 +11,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/rng.h"
+#include "text/charsmap.h"
 #include "text/sentencepiece.h"
 #include "text/utf8.h"
 
@@ -100,7 +101,8 @@ static int load_vocabulary(tw_tokenizer *tokenizer, const char *path)
     vocabulary->bytes = tw_read_file(path, MAX_FILE, &vocabulary->size);
     if (!vocabulary->bytes)
         return -1;
-    tokenizer->model = tw_sentencepiece_load(vocabulary->bytes, vocabulary->size);
+    if (tw_charsmap_check(vocabulary->bytes, vocabulary->size) == 0)
+        tokenizer->model = tw_sentencepiece_load(vocabulary->bytes, vocabulary->size);
     if (!tokenizer->model)
         return tw_fail_in("%s", path);
     tw_sentencepiece_special(tokenizer->model, &tokenizer->special);

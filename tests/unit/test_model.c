@@ -496,8 +496,7 @@ static void initialises_as_transformers(void **state)
     tw_model *model = tw_model_init(path, VOCABULARY, 7),
              *same = tw_model_init(path, VOCABULARY, 7),
              *other = tw_model_init(path, VOCABULARY, 8);
-    if (!model)
-        fail_msg("%s", tw_error());
+    assert_non_null(model);
     assert_int_equal(509, model->config.vocab_size); /* the tokenizer's */
     assert_true(model->params.trainable);
     for (size_t i = 0; i < model->params.count; i++) {

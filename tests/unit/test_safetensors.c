@@ -41,14 +41,24 @@ static void write_file(const char *header, int64_t length, const void *data, siz
 {
     size_t text = strlen(header);
     uint64_t said = length < 0 ? text : (uint64_t)length;
-    char *bytes = tw_alloc(8 + text + size, 1);
+    char *bytes = tw_alloc(8 + text + size + 1, 1);
     for (int i = 0; i < 8; i++)
         bytes[i] = (char)(said >> 8 * i);
-    memcpy(bytes + 8, header, text);
+    memcpy(bytes + 8, header, text + 1);
     if (size > 0)
         memcpy(bytes + 8 + text, data, size);
     assert_int_equal(0, tw_write_file(path, bytes, 8 + text + size));
     free(bytes);
+}
+
+/* The file at path, which must open. */
+static tw_safetensors *opened(void)
+{
+    tw_safetensors *file = tw_safetensors_open(path);
+    if (file == NULL)
+        print_error("%s\n", tw_error());
+    assert_non_null(file);
+    return file;
 }
 
 static void expect_refused(const char *message)
@@ -166,9 +176,7 @@ static void opens_what_is_sound(void **state)
                "\"__metadata__\":{\"format\":\"pt\"},"
                "\"a\":{\"dtype\":\"F32\",\"shape\":[1,3],\"data_offsets\":[0,12]}}   ",
                -1, data, sizeof data);
-    tw_safetensors *file = tw_safetensors_open(path);
-    if (!file)
-        fail_msg("%s", tw_error());
+    tw_safetensors *file = opened();
     assert_string_equal(path, tw_safetensors_path(file));
     assert_int_equal(3, tw_safetensors_count(file));
     assert_string_equal("a", tw_safetensors_at(file, 0)->name);
@@ -188,8 +196,7 @@ static void opens_what_is_sound(void **state)
     tw_safetensors_close(file);
 
     write_file("{}", -1, NULL, 0);
-    file = tw_safetensors_open(path);
-    assert_non_null(file);
+    file = opened();
     assert_int_equal(0, tw_safetensors_count(file));
     tw_safetensors_close(file);
 }
@@ -207,8 +214,7 @@ static void widens_f16(void **state)
             halves[finite++] = (uint16_t)i;
     tw_array array = {"a", TW_F16, 1, {finite}, finite, halves};
     assert_int_equal(0, tw_safetensors_write(path, &array, 1));
-    tw_safetensors *file = tw_safetensors_open(path);
-    assert_non_null(file);
+    tw_safetensors *file = opened();
     assert_int_equal(0, tw_array_to_f32(file, tw_safetensors_at(file, 0), floats));
     for (size_t i = 0; i < finite; i++) {
         int exponent = halves[i] >> 10 & 31, fraction = halves[i] & 1023;
@@ -228,8 +234,7 @@ static void widens_bf16(void **state)
     float values[6];
     tw_array array = {"a", TW_BF16, 1, {6}, 6, bits};
     assert_int_equal(0, tw_safetensors_write(path, &array, 1));
-    tw_safetensors *file = tw_safetensors_open(path);
-    assert_non_null(file);
+    tw_safetensors *file = opened();
     assert_int_equal(0, tw_array_to_f32(file, tw_safetensors_at(file, 0), values));
     assert_memory_equal(values, expected, sizeof values);
     tw_safetensors_close(file);
@@ -253,8 +258,7 @@ static void refuses_nan_and_infinity(void **state)
             tw_array array = {"w",   kind < 2 ? TW_F32 : kind < 4 ? TW_F16 : TW_BF16, 1, {COUNT},
                               COUNT, kind < 2 ? (void *)floats : (void *)halves};
             assert_int_equal(0, tw_safetensors_write(path, &array, 1));
-            tw_safetensors *file = tw_safetensors_open(path);
-            assert_non_null(file);
+            tw_safetensors *file = opened();
             assert_int_equal(-1, tw_array_to_f32(file, tw_safetensors_at(file, 0), out));
             char *message = tw_format("x.safetensors: tensor w: value %zu is %s", places[i],
                                       kind == 0 || kind == 2 ? "NaN" : "infinite");
@@ -279,9 +283,7 @@ static void reads_back_what_it_wrote(void **state)
                                {"b", TW_I64, 1, {2}, 2, b},
                                {"a", TW_U8, 3, {1, 3, 1}, 3, c}};
     assert_int_equal(0, tw_safetensors_write(path, arrays, 4));
-    tw_safetensors *file = tw_safetensors_open(path);
-    if (!file)
-        fail_msg("%s", tw_error());
+    tw_safetensors *file = opened();
     assert_int_equal(4, tw_safetensors_count(file));
     for (size_t i = 0; i < 4; i++) {
         const tw_array *found = tw_safetensors_find(file, arrays[i].name);

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "text/charsmap.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
@@ -106,7 +107,10 @@ static void decodes_as_reference(void **state)
         const json_t *lines = json_object_get(json_object_get(all, vocabularies[v]), "decode"),
                      *line;
         size_t k;
-        json_array_foreach(lines, k, line) check_decode(tokenizer, line);
+        json_array_foreach(lines, k, line)
+        {
+            check_decode(tokenizer, line);
+        }
         tw_tokenizer_free(tokenizer);
     }
     json_decref(all);
@@ -281,6 +285,57 @@ static void saves_its_files(void **state)
     tw_tokenizer_free(tokenizer);
 }
 
+/* A model file of nothing but a normalizer_spec with a precompiled_charsmap: a trie
+ * of 256 units, then replacements. The caller frees. */
+enum { UNITS = 256, HEAD = 8, TAIL = 4, WHOLE = HEAD + 4 + 4 * UNITS + TAIL };
+
+static char *make_charsmap(uint32_t root, uint32_t other, const char replacements[TAIL])
+{
+    static const uint8_t head[HEAD] = {0x1A, 0x8C, 0x88, 0x00, 0x12, 0x88, 0x88, 0x00};
+    uint32_t words[1 + UNITS] = {4 * UNITS, root, other};
+    char *bytes = tw_alloc(WHOLE, 1);
+    memcpy(bytes, head, HEAD);
+    memcpy(bytes + HEAD, words, sizeof words);
+    memcpy(bytes + WHOLE - TAIL, replacements, TAIL);
+    return bytes;
+}
+
+static void refuses_wild_normalisation(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t root, other;
+        const char *replacements, *message;
+    } cases[] = {
+        {0, 0, "abc", NULL},
+        {0, 0x80000FFF, "abc", NULL},              /* a leaf's value is no offset */
+        {0, 3U << 10 | 1U << 8, "abc", NULL},      /* leaf at 1 ^ 3, value 0 */
+        {1U << 18, 0, "abc", "points outside"},    /* offset 256 of 256 units */
+        {0, 1U << 18, "abc", "points outside"},    /* not the root's */
+        {1U << 10 | 1U << 9, 0, "abc", "points "}, /* the same in 256s */
+        {0x80000000 | 1U << 18, 0, "abc", "points outside"},
+        {1U << 10 | 1U << 8, 0x80000004, "abc", "points outside"}, /* leaf at 1, value 4 of 4 */
+        {1U << 10 | 1U << 8, 0x80000003, "abc", NULL},
+        {0, 0, "abcd", "points outside"}, /* no NUL at the end */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *bytes = make_charsmap(cases[i].root, cases[i].other, cases[i].replacements);
+        int status = tw_charsmap_check(bytes, WHOLE);
+        if (!cases[i].message)
+            assert_int_equal(0, status);
+        else if (status == 0 || !strstr(tw_error(), cases[i].message))
+            fail_msg("case %zu: '%s' should contain '%s'", i, tw_error(), cases[i].message);
+        free(bytes);
+    }
+    char *bytes = make_charsmap(0, 0, "abc");
+    for (size_t cut = 1; cut < WHOLE; cut++)
+        assert_int_equal(-1, tw_charsmap_check(bytes, cut));
+    bytes[HEAD + 1] = 5; /* 1280 bytes of trie in 1032 */
+    assert_int_equal(-1, tw_charsmap_check(bytes, WHOLE));
+    assert_non_null(strstr(tw_error(), "has a wrong size"));
+    free(bytes);
+}
+
 static void tells_utf8(void **state)
 {
     (void)state;
@@ -298,10 +353,15 @@ static void tells_utf8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(encodes_as_reference), cmocka_unit_test(decodes_as_reference),
-        cmocka_unit_test(knows_its_pieces),     cmocka_unit_test(decodes_every_prefix),
-        cmocka_unit_test(refuses_foreign_ids),  cmocka_unit_test(survives_any_bytes),
-        cmocka_unit_test(saves_its_files),      cmocka_unit_test(refuses_what_is_no_tokenizer),
+        cmocka_unit_test(encodes_as_reference),
+        cmocka_unit_test(decodes_as_reference),
+        cmocka_unit_test(knows_its_pieces),
+        cmocka_unit_test(decodes_every_prefix),
+        cmocka_unit_test(refuses_foreign_ids),
+        cmocka_unit_test(survives_any_bytes),
+        cmocka_unit_test(saves_its_files),
+        cmocka_unit_test(refuses_what_is_no_tokenizer),
+        cmocka_unit_test(refuses_wild_normalisation),
         cmocka_unit_test(tells_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
