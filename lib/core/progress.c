@@ -138,6 +138,14 @@ void tw_progress_update(tw_progress *progress, uint64_t done, const char *note)
         tw_warn("%s", text);
 }
 
+void tw_progress_clear(tw_progress *progress)
+{
+    if (!progress || progress->quiet || !progress->terminal)
+        return;
+    fputs("\r\033[K", stderr);
+    progress->last = 0;
+}
+
 void tw_progress_end(tw_progress *progress)
 {
     if (!progress)

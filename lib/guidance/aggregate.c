@@ -30,8 +30,8 @@ static double largest(const float *rewards, size_t length, double rate)
 /* log sum_t exp(rate r_t) */
 static double log_sum_exp(const float *rewards, size_t length, double rate)
 {
-    double most = largest(rewards, length, rate), total = 0;
-    for (size_t t = 0; t < length; t++)
+    double most = largest(rewards, length, rate), total = exp(rate * (double)rewards[0] - most);
+    for (size_t t = 1; t < length; t++)
         total += exp(rate * (double)rewards[t] - most);
     return most + log(total);
 }

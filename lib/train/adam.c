@@ -13,6 +13,9 @@ const tw_adam_options tw_adam_defaults = {
  * number of threads. Tensors are padded to multiples of LANES. */
 enum { BLOCK = 1 << 14, LANES = 16 };
 
+/* With no more blocks than this, waking the threads costs more than they do. */
+enum { FEW = 8 };
+
 typedef struct block {
     size_t first, count;
     bool decays;
@@ -102,7 +105,7 @@ void tw_adam_step(tw_adam *adam, double learning_rate, double scale)
         decaying.pull = (float)options->weight_decay;
     size_t count = 0;
     block *blocks = cut(params, &count);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (count > FEW)
     for (size_t i = 0; i < count; i++) {
         size_t first = blocks[i].first;
         update_block(blocks[i].decays ? &decaying : &plain, blocks[i].count, params->x + first,
@@ -127,7 +130,7 @@ double tw_gradient_norm(const tw_params *params)
     size_t count = 0;
     block *blocks = cut(params, &count);
     double *squares = tw_alloc(count, sizeof *squares), total = 0;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (count > FEW)
     for (size_t i = 0; i < count; i++)
         squares[i] = sum_of_squares(params->dx + blocks[i].first, blocks[i].count);
     for (size_t i = 0; i < count; i++)

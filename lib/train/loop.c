@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "model/model.h"
 #include "train/checkpoint.h"
+#include "train/plan.h"
 #include "train/run.h"
 
 static double now(void)
@@ -180,22 +181,40 @@ static int check_output(const tw_run *run)
     return 0;
 }
 
+static int plan_memory(const tw_run *run)
+{
+    char text[256];
+    if (tw_plan_memory(run->training->params, validates(run), tw_memory_available(), text,
+                       sizeof text) < 0)
+        return -1;
+    tw_run_say(run, "%s; %llu steps", text, (unsigned long long)run->training->steps);
+    return 0;
+}
+
 static void init(tw_run *run, const tw_training *training)
 {
     const tw_train_options *options = training->options;
-    tw_adam_options adam = training->adam;
-    adam.weight_decay = options->weight_decay;
     *run = (tw_run){.training = training, .options = options};
     size_t length = strlen(training->output);
     while (length > 1 && training->output[length - 1] == '/')
         length--;
     run->checkpoint = tw_format("%.*s.checkpoint", (int)length, training->output);
     run->best.maximise = training->maximise;
-    tw_adam_init(&run->adam, training->params, &adam);
     tw_schedule_init(&run->schedule, (tw_schedule_kind)options->schedule, options->learning_rate,
                      (uint64_t)options->warmup, training->steps, training->maximise);
+}
+
+static int take_memory(tw_run *run)
+{
+    const tw_training *training = run->training;
+    tw_adam_options adam = training->adam;
+    adam.weight_decay = run->options->weight_decay;
+    if (plan_memory(run) < 0)
+        return -1;
+    tw_adam_init(&run->adam, training->params, &adam);
     if (validates(run))
         run->best_x = tw_alloc(training->params->size, sizeof *run->best_x);
+    return 0;
 }
 
 int tw_train(const tw_training *training)
@@ -204,6 +223,8 @@ int tw_train(const tw_training *training)
     init(&run, training);
     off_t log_bytes = 0;
     int status = check_output(&run);
+    if (status == 0)
+        status = take_memory(&run);
     if (status == 0 && training->options->resume && tw_checkpoint_exists(run.checkpoint))
         status = tw_run_resume(&run, &log_bytes);
     if (status == 0)
@@ -214,6 +235,7 @@ int tw_train(const tw_training *training)
             tw_progress_new("steps", training->steps - run.first, training->common->quiet);
         status = advance(&run);
         tw_progress_end(run.progress);
+        run.progress = NULL;
     }
     if (status == TW_TRAINED)
         status = save_result(&run);

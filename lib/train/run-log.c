@@ -20,6 +20,7 @@ void tw_run_say(const tw_run *run, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    tw_progress_clear(run->progress);
     run->training->say(line);
 }
 

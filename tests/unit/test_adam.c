@@ -96,7 +96,7 @@ static void test_recorded_trajectories(void **state)
  * moments, and the norm, after `threads` threads did it. */
 static uint64_t train(int threads, double *norm)
 {
-    static const size_t sizes[] = {1, 17, 40000, 16384, 33000};
+    static const size_t sizes[] = {1, 17, 140000, 16384, 133000};
     omp_set_num_threads(threads);
     tw_params params = {0};
     for (size_t i = 0; i < 5; i++)

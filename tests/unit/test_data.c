@@ -272,7 +272,7 @@ static void test_order(void **state)
     tw_order order, again;
     tw_order_init(&order, 3, COUNT);
     tw_order_init(&again, 3, COUNT);
-    uint32_t first[COUNT], second[COUNT];
+    uint32_t first[COUNT] = {0}, second[COUNT] = {0};
     for (uint64_t n = 0; n < 2 * COUNT; n++) {
         uint64_t epoch;
         uint32_t at = tw_order_at(&order, n, &epoch);
