@@ -57,7 +57,7 @@ def main():
     folder, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20
     collector = Collector()
     transformers.utils.logging.add_handler(collector)
-    warnings.simplefilter("error")
+    warnings.simplefilter("error", UserWarning)
     model, tokenizer = open_folder(folder)
     for line in sys.stdin:
         print(json.dumps(continuation(model, tokenizer, json.loads(line)["prompt"], count)))
