@@ -52,6 +52,11 @@ const char *tw_reader_provenance(tw_reader *reader)
     return tw_source_provenance(reader->source);
 }
 
+int tw_reader_verify(tw_reader *reader)
+{
+    return tw_source_verify(reader->source);
+}
+
 /* Fails with the place of the line that is being read. */
 static int fail_line(tw_reader *reader, const char *what)
 {
@@ -96,8 +101,11 @@ static int give(tw_reader *reader, size_t stop, size_t next, char **line, size_t
     *length = stop - reader->at;
     if (*length > TW_LINE_MAX)
         return fail_line(reader, "the line is longer than 64 MiB");
-    if (memchr(*line, 0, *length))
-        return fail_line(reader, "a NUL byte; expected UTF-8 text");
+    if (memchr(*line, 0, *length)) {
+        fail_line(reader, "a NUL byte; expected UTF-8 text");
+        tw_source_verify(reader->source);
+        return -1;
+    }
     (*line)[*length] = 0;
     reader->given += next - reader->at;
     reader->at = reader->scanned = next;

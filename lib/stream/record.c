@@ -162,8 +162,12 @@ int tw_record_fail(const tw_record *record, const char *format, ...)
 
 int tw_records_reject(tw_records *records)
 {
-    if (records->rejected >= (uint64_t)records->options.max_errors)
+    if (records->rejected >= (uint64_t)records->options.max_errors) {
+        /* Is it the file that is bad, rather than what was written to it? */
+        if (records->reader)
+            tw_reader_verify(records->reader);
         return -1;
+    }
     records->rejected++;
     tw_warn("%s (skipped)", tw_error());
     return 0;

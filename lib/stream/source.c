@@ -14,7 +14,7 @@
 #include "core/progress.h"
 #include "stream/frame.h"
 
-enum { INPUT_BYTES = 256 << 10 };
+enum { INPUT_BYTES = 256 << 10, VERIFY_BYTES = 64 << 20 };
 
 typedef enum state {
     AT_START,   /* nothing known */
@@ -272,6 +272,26 @@ ssize_t tw_source_read(tw_source *source, char *text, size_t size)
         source->error = tw_strdup(tw_error());
     }
     return count;
+}
+
+int tw_source_verify(tw_source *source)
+{
+    struct stat status;
+    if (source->state != IN_FRAME || fstat(source->fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return 0;
+    char *message = tw_strdup(tw_error()), *text = tw_realloc(NULL, INPUT_BYTES, 1);
+    ssize_t count = 0;
+    for (size_t total = 0; source->state == IN_FRAME && total < VERIFY_BYTES && count >= 0;) {
+        count = decompress(source, text, INPUT_BYTES);
+        total += count > 0 ? (size_t)count : 0;
+    }
+    if (count >= 0)
+        tw_fail("%s", message);
+    source->state = FAILED;
+    source->error = tw_strdup(tw_error());
+    free(message);
+    free(text);
+    return count < 0 ? -1 : 0;
 }
 
 const char *tw_source_provenance(tw_source *source)

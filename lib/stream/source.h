@@ -16,6 +16,9 @@ void tw_source_close(tw_source *source); /* accepts NULL */
  * then in every further call). */
 ssize_t tw_source_read(tw_source *source, char *text, size_t size);
 
+/* See tw_reader_verify. */
+int tw_source_verify(tw_source *source);
+
 const char *tw_source_name(const tw_source *source);
 const char *tw_source_provenance(tw_source *source);
 /* Known after the first read. */

@@ -39,6 +39,12 @@ const char *tw_reader_name(const tw_reader *reader);     /* "<stdin>" or the pat
  * tw_reader_line or at open, whichever needs it first. Owned by the reader. */
 const char *tw_reader_provenance(tw_reader *reader);
 
+/* For the reader of a line that turned out bad, before giving up: when the rest
+ * of its zstd frame shows that the file is damaged, that becomes the message
+ * and -1 is returned; else 0 and the message stays. No line can be read after.
+ * Only for files: to look further into a pipe would be to wait for it. */
+int tw_reader_verify(tw_reader *reader);
+
 /* Accepts NULL. */
 void tw_reader_close(tw_reader *reader);
 

@@ -1,0 +1,29 @@
+#include "stream/output.h"
+
+#include <stdlib.h>
+
+tw_writer *tw_output_open(const tw_common *common, const tw_usage *usage,
+                          const char *const *model_digests, int models, tw_records *records)
+{
+    char *canonical = tw_canonical_options(usage);
+    char *text = tw_provenance(canonical, model_digests, models, tw_records_provenance(records));
+    const tw_writer_options options = {.path = common->output,
+                                       .plain = common->plain,
+                                       .provenance = common->no_provenance ? NULL : text};
+    tw_writer *writer = text ? tw_writer_open(&options) : NULL;
+    free(canonical);
+    free(text);
+    return writer;
+}
+
+int tw_output_close(tw_writer *writer, int status)
+{
+    if (!writer)
+        return status;
+    if (tw_writer_broken_pipe(writer))
+        status = 0;
+    if (status == 0)
+        return tw_writer_close(writer);
+    tw_writer_abort(writer);
+    return status;
+}

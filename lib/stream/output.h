@@ -1,0 +1,18 @@
+#ifndef TW_STREAM_OUTPUT_H
+#define TW_STREAM_OUTPUT_H
+
+#include "core/common.h"
+#include "stream/record.h"
+
+/* The output stream of a program that turns records into records: where its
+ * options say, with the provenance of this run chained to that of its input.
+ * Call after parsing and before records are read far. NULL on failure. */
+tw_writer *tw_output_open(const tw_common *common, const tw_usage *usage,
+                          const char *const *model_digests, int models, tw_records *records);
+
+/* Ends the output after `status` (0 or -1): writes it out or gives it up; a
+ * reader that went away early is no failure. NULL is no output. Returns what
+ * the program is to report: 0, or -1 with tw_error() set. */
+int tw_output_close(tw_writer *writer, int status);
+
+#endif
