@@ -1,0 +1,43 @@
+#ifndef TW_METRIC_MEASURE_H
+#define TW_METRIC_MEASURE_H
+
+#include <stdbool.h>
+
+#include "metric/judge.h"
+#include "stream/block.h"
+
+/* What `score` measures: a measure looks at blocks of records and gives each
+ * record one value a column. The text metrics are one measure; a model's
+ * likelihoods and a guidance's order are others. */
+
+typedef struct tw_column {
+    const char *name;
+    bool exponential; /* reported as exp of its mean and bounds (a perplexity) */
+} tw_column;
+
+/* Where a measure puts what it finds; row i belongs to records[i]. */
+typedef struct tw_findings {
+    double *values;  /* [records, stride] */
+    double *weights; /* [records, stride], 1 to begin with; 0: the record has no such value */
+    size_t stride;
+    char **errors; /* [records], NULL to begin with; the message of a bad record, from
+                      tw_record_fail and tw_strdup: it is then left out */
+} tw_findings;
+
+typedef struct tw_measure tw_measure;
+struct tw_measure {
+    const tw_column *columns;
+    size_t count;
+    /* Measures block->records into columns 0 .. count - 1 of the findings (which
+     * point at this measure's first column), leaving out those with an error. May
+     * add fields to the records. -1 where nothing can go on. */
+    int (*run)(tw_measure *measure, tw_block *block, const tw_findings *findings);
+    void (*free)(tw_measure *measure);
+};
+
+/* The metrics list[count] of judge.h: a record's value is the mean over its
+ * samples. NULL on failure. */
+tw_measure *tw_text_measure(const tw_metric *list, int count, bool stem,
+                            const char *completion_field);
+
+#endif

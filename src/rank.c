@@ -1,0 +1,216 @@
+/* rank: orders the samples of each record by a preference. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/common.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/option.h"
+#include "core/progress.h"
+#include "metric/expression.h"
+#include "metric/panel.h"
+#include "metric/ranks.h"
+#include "stream/block.h"
+#include "stream/json.h"
+#include "stream/output.h"
+
+static tw_common common = TW_COMMON_DEFAULTS;
+static const char *by, *completion_field;
+static double ties;
+static bool no_stem;
+
+static const tw_option options[] = {
+    {"by", 0, TW_TEXT, &by, "EXPR",
+     "the preference, higher is better: meteor, rouge1+2*rouge2+rougeLsum, length, score ...", 0, 0,
+     NULL, TW_OPTION_REQUIRED},
+    {"ties", 0, TW_REAL, &ties, "EPS", "a score at most EPS below the best of a rank shares it", 0,
+     INFINITY, NULL, 0},
+    {"no-stem", 0, TW_FLAG, &no_stem, NULL, "compare whole words in ROUGE, not their stems", 0, 0,
+     NULL, 0},
+    TW_OPTIONS_GROUP("Input"),
+    {"completion-field", 0, TW_TEXT, &completion_field, "NAME", "field that holds the reference", 0,
+     0, NULL, 0},
+    TW_OPTION_MAX_ERRORS(common),
+    TW_OPTIONS_GROUP("Output"),
+    TW_OPTION_OUTPUT(common),
+    TW_OPTION_PLAIN(common),
+    TW_OPTION_NO_PROVENANCE(common),
+    TW_OPTION_QUIET(common),
+    TW_OPTIONS_GROUP("Running"),
+    TW_OPTION_THREADS(common),
+    TW_OPTIONS_END,
+};
+
+static const tw_usage usage = {
+    .name = "rank",
+    .purpose = "Order the samples of each record by a preference",
+    .synopsis = "--by EXPR [options] [FILE...]",
+    .example = "sample -m policy -k 4 prompts.jsonl.zst | rank --by meteor | zstdcat",
+    .options = options,
+};
+
+/* What EXPR may name: the text metrics, and the score that a sample already has. */
+enum { SCORE = TW_METRICS, NAMES };
+
+/* What becomes of one record of a block. */
+typedef struct outcome {
+    char *line; /* the ranked record */
+    size_t length;
+    char *error; /* or why not */
+} outcome;
+
+typedef struct run {
+    tw_expression *expression;
+    tw_panel *panel;
+    tw_records *records;
+    tw_writer *writer;
+    tw_progress *progress;
+    tw_block block;
+    outcome outcomes[TW_BLOCK_RECORDS];
+    bool parallel; /* comparing pays for threads; counting words does not */
+} run;
+
+/* scores[count] of a record's samples; values is scratch, [count, NAMES]. */
+static int score_samples(const run *run, const tw_record *record, double *values, double *scores)
+{
+    if (tw_panel_judge(run->panel, record, values, NAMES) != 0)
+        return -1;
+    for (size_t i = 0; i < json_array_size(record->samples); i++) {
+        const json_t *sample = json_array_get(record->samples, i);
+        values[i * NAMES + SCORE] = json_number_value(json_object_get(sample, "score"));
+        scores[i] = tw_expression_value(run->expression, values + i * NAMES);
+        if (!isfinite(scores[i]))
+            return tw_record_fail(record, "samples[%zu]: \"%s\" is not a finite number", i, by);
+    }
+    return 0;
+}
+
+static int rank_record(const run *run, tw_record *record)
+{
+    const size_t count = json_array_size(record->samples);
+    double *values = tw_alloc(count * NAMES, sizeof *values);
+    double *scores = tw_alloc(count, sizeof *scores);
+    size_t *ranks = tw_alloc(count, sizeof *ranks);
+    const int status = score_samples(run, record, values, scores);
+    if (status == 0) {
+        tw_ranks(scores, count, ties, ranks);
+        for (size_t i = 0; i < count; i++) {
+            json_t *sample = json_array_get(record->samples, i);
+            json_object_set_new(sample, "score", json_real(scores[i]));
+            json_object_set_new(sample, "rank", json_integer((json_int_t)ranks[i]));
+        }
+    }
+    free(values);
+    free(scores);
+    free(ranks);
+    return status;
+}
+
+static void work(run *run)
+{
+#pragma omp parallel for schedule(dynamic, 4) if (run->parallel)
+    for (size_t i = 0; i < run->block.count; i++) {
+        tw_record *record = &run->block.records[i];
+        outcome *out = &run->outcomes[i];
+        *out = (outcome){NULL, 0, NULL};
+        if (rank_record(run, record) == 0)
+            out->line = tw_json_text(record->json, &out->length);
+        if (!out->line)
+            out->error = tw_strdup(tw_error());
+        tw_record_clear(record); /* by the thread that has its memory in cache */
+    }
+}
+
+/* Writes what became of the block in the records' order, and frees it. */
+static int write_block(run *run)
+{
+    int status = 0;
+    for (size_t i = 0; i < run->block.count; i++) {
+        outcome *out = &run->outcomes[i];
+        if (status == 0 && out->line) {
+            status = tw_writer_line(run->writer, out->line, out->length);
+        } else if (status == 0) {
+            tw_fail("%s", out->error);
+            status = tw_records_reject(run->records);
+        }
+        free(out->line);
+        free(out->error);
+    }
+    return status;
+}
+
+static int rank_all(run *run)
+{
+    uint64_t done = 0;
+    int status = 0;
+    while ((status = tw_block_read(&run->block, run->records)) > 0) {
+        work(run);
+        if (write_block(run) != 0 || tw_writer_flush(run->writer) != 0)
+            return -1;
+        tw_progress_update(run->progress, done += run->block.count, NULL);
+    }
+    return status;
+}
+
+static int open_run(run *run, char **files, int count)
+{
+    unsigned metrics = 0;
+    for (int m = 0; m < TW_METRICS; m++)
+        metrics |= tw_expression_uses(run->expression, m) ? TW_METRIC_BIT(m) : 0;
+    const tw_records_options records = {
+        .completion_field = completion_field,
+        .need = TW_NEED_SAMPLES |
+                (tw_expression_uses(run->expression, SCORE) ? TW_NEED_SCORES : 0) |
+                (metrics & TW_COMPARING_METRICS ? TW_NEED_COMPLETION : 0),
+        .max_errors = common.max_errors};
+    if (!(run->panel = tw_panel_new(metrics, !no_stem, completion_field)) ||
+        !(run->records = tw_records_open(files, count, &records)) ||
+        !(run->writer = tw_output_open(&common, &usage, NULL, 0, run->records)))
+        return -1;
+    run->parallel = metrics & TW_COMPARING_METRICS;
+    run->progress = tw_progress_new("records", 0, common.quiet);
+    return 0;
+}
+
+static int close_run(run *run, int status)
+{
+    status = tw_output_close(run->writer, status);
+    if (status != 0)
+        tw_warn("%s", tw_error());
+    tw_progress_end(run->progress);
+    tw_block_clear(&run->block);
+    tw_records_close(run->records);
+    tw_panel_free(run->panel);
+    tw_expression_free(run->expression);
+    return status != 0 ? TW_EXIT_DATA : TW_EXIT_OK;
+}
+
+static tw_expression *parse_by(void)
+{
+    const char *names[NAMES];
+    for (int m = 0; m < TW_METRICS; m++)
+        names[m] = tw_metric_names[m];
+    names[SCORE] = "score";
+    tw_expression *expression = tw_expression_parse(by, names, NAMES);
+    if (!expression)
+        tw_fail_in("--by");
+    return expression;
+}
+
+int main(int argc, char **argv)
+{
+    static run run;
+    int first = 0;
+    const tw_parsed parsed = tw_parse_options(&usage, argc, argv, &first);
+    if (parsed == TW_PARSED_DONE)
+        return TW_EXIT_OK;
+    if (parsed == TW_PARSED_BAD || !(run.expression = parse_by())) {
+        tw_warn("%s", tw_error());
+        return TW_EXIT_USAGE;
+    }
+    tw_common_apply(&common);
+    int status = open_run(&run, argv + first, argc - first);
+    if (status == 0)
+        status = rank_all(&run);
+    return close_run(&run, status);
+}
