@@ -30,7 +30,11 @@ int tw_load(tw_loader *loader, char *const *files, int count, unsigned need, tw_
     tw_data *data = loader->data;
     tw_records_options options = loader->options->records;
     options.need = need;
-    *data = (tw_data){.arena = tw_arena_new(ARENA_BLOCK)};
+    *data = (tw_data){0};
+    if (loader->options->context < 2)
+        return tw_fail("a context of %zu tokens has no room for a prompt and a token behind it",
+                       loader->options->context);
+    data->arena = tw_arena_new(ARENA_BLOCK);
     tw_records *records = tw_records_open(files, count, &options);
     int status = records ? take_all(loader, records, take) : -1;
     if (status == 0) {

@@ -169,6 +169,9 @@ refuses() {
     refuses 1 'no groups to learn from' learn-guidance -i "$model" -o out empty
     refuses 1 'no-model' learn-guidance -i no-model -o out ranked.jsonl
     refuses 1 'no-such' learn-guidance -i "$model" -o out no-such
+    refuses 1 '/dev/full: No space left on device' \
+        learn-guidance -q -i "$model" -o out --log /dev/full ranked.jsonl
+    refuses 1 'ranked.jsonl' learn-guidance -q -i "$model" -o ranked.jsonl/out ranked.jsonl
     mkdir other && touch other/mine
     run learn other
     [ "$status" -eq 1 ]

@@ -235,6 +235,10 @@ static void test_bad_groups(void **state)
     };
     tw_data_options options = defaults();
     tw_data data;
+    options.context = 1;
+    assert_int_equal(tw_data_load_groups(&data, &path, 1, &options), -1);
+    assert_non_null(strstr(tw_error(), "a context of 1 tokens"));
+    options.context = CONTEXT;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_records(bad[i][0]);
         assert_int_equal(tw_data_load_groups(&data, &path, 1, &options), -1);
