@@ -1,20 +1,21 @@
 #include "train/plan.h"
 
-#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "core/error.h"
 
 size_t tw_memory_available(void)
 {
+    static const char FIELD[] = "MemAvailable:";
     size_t bytes = SIZE_MAX;
     char line[128];
-    uint64_t kilobytes = 0;
     FILE *file = fopen("/proc/meminfo", "re");
     while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kilobytes) == 1)
-            bytes = (size_t)kilobytes * 1024;
+        if (strncmp(line, FIELD, strlen(FIELD)) == 0)
+            bytes = (size_t)strtoull(line + strlen(FIELD), NULL, 10) * 1024;
     if (file)
         fclose(file);
     return bytes;
