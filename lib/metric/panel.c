@@ -102,6 +102,8 @@ int tw_panel_judge(tw_panel *panel, const tw_record *record, double *values, siz
 {
     tw_judge *judge = panel->judges[this_thread()];
     const json_t *reference = json_object_get(record->json, panel->completion_field);
+    if (tw_panel_texts(record) == 0)
+        return tw_record_fail(record, "samples: expected at least one sample, got an empty array");
     if (check_comparable(panel, record) != 0)
         return -1;
     tw_judge_reference(judge, json_string_value(reference), json_string_length(reference));
