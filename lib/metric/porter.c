@@ -110,15 +110,20 @@ static void step_1a(word *w)
         replace(w, 1, "");
 }
 
+static bool ends_double_consonant(const word *w)
+{
+    return w->count >= 2 && w->letters[w->count - 1] == w->letters[w->count - 2] &&
+           is_consonant(w, w->count - 1);
+}
+
 /* What follows the removal of "ed" or "ing". */
 static void mend_1b(word *w)
 {
     const uint32_t last = w->letters[w->count - 1];
-    if (ends_with(w, "at") || ends_with(w, "bl") || ends_with(w, "iz"))
-        replace(w, 0, "e");
-    else if (w->count >= 2 && last == w->letters[w->count - 2] && is_consonant(w, w->count - 1))
+    const bool wants_e = ends_with(w, "at") || ends_with(w, "bl") || ends_with(w, "iz");
+    if (!wants_e && ends_double_consonant(w))
         w->count -= last != 'l' && last != 's' && last != 'z';
-    else if (measure(w, w->count) == 1 && ends_cvc(w, w->count))
+    else if (wants_e || (measure(w, w->count) == 1 && ends_cvc(w, w->count)))
         replace(w, 0, "e");
 }
 
@@ -227,9 +232,9 @@ size_t tw_porter_stem(const char *text, size_t length, char *stem)
     uint32_t few[64];
     const char *known = irregular(text, length);
     if (known) {
-        const size_t known_length = strlen(known);
-        memcpy(stem, known, known_length);
-        return known_length;
+        for (length = 0; known[length]; length++)
+            stem[length] = known[length];
+        return length;
     }
     word w = {length <= sizeof few / sizeof *few ? few : tw_alloc(length, sizeof *few), 0};
     for (const char *at = text; at < text + length;)

@@ -11,9 +11,9 @@
  * ROUGE and METEOR figures rest on exactly these, so it is own code: the
  * Snowball library's "porter" is the algorithm without them.
  *
- * word[length]: lower-case, valid UTF-8; a "letter" is a character. Writes the
+ * text[length]: one word, lower-case and valid UTF-8; a "letter" is a character. Writes the
  * stem, which is never longer than the word, to stem[length] without a
- * terminator; returns its length. stem may be word itself. */
-size_t tw_porter_stem(const char *word, size_t length, char *stem);
+ * terminator; returns its length. stem may be text itself. */
+size_t tw_porter_stem(const char *text, size_t length, char *stem);
 
 #endif

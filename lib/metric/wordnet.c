@@ -141,8 +141,7 @@ void tw_wordnet_close(tw_wordnet *wordnet)
     for (int part = 0; part < PARTS; part++)
         for (int kind = 0; kind < FILES; kind++)
             if (wordnet->files[part][kind].text)
-                munmap((void *)(uintptr_t)wordnet->files[part][kind].text,
-                       wordnet->files[part][kind].length);
+                munmap((void *)wordnet->files[part][kind].text, wordnet->files[part][kind].length);
     free(wordnet);
 }
 

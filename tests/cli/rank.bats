@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # rank: what it adds, keeps and refuses. The numbers of METEOR and ROUGE themselves are
 # held to their references in tests/unit/test_text_metrics.c.
-# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
 bats_require_minimum_version 1.5.0
 load helper
 
@@ -17,8 +17,8 @@ ranks() { jq -c '[.samples[].rank]'; }
 
 @test "adds score and rank, keeps everything else in place" {
     rank -q --by meteor samples.jsonl >out.zst
-    zstdcat out.zst | ranks >ranks
-    same "$(printf '[3,1,1]\n[1,1]')" "$(cat ranks)"
+    zstdcat out.zst | ranks >places
+    same "$(printf '[3,1,1]\n[1,1]')" "$(cat places)"
     zstdcat out.zst | jq -c 'del(.samples[] | .score, .rank)' >kept
     same "$(jq -c . samples.jsonl)" "$(cat kept)"
     # Score and rank come last in a sample, in this order.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # score: summary, table, records, colours, refusals. The metrics' own numbers are held to
 # their references in tests/unit/test_text_metrics.c.
-# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
+# shellcheck disable=SC2028,SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
 bats_require_minimum_version 1.5.0
 load helper
 
@@ -13,7 +13,7 @@ setup() {
 {"id":"c","prompt":"r","completion":"x","samples":[{"text":"x x"}]}
 EOF
     # Without METEOR for what needs no WordNet.
-    rouge=(--metrics rouge1,rougeL)
+    rouge=(--metrics "rouge1,rougeL")
 }
 
 @test "summary: means over records, each the mean over its samples" {

@@ -21,8 +21,10 @@ enum { NAMES = 3 };
 static double value_of(const char *text)
 {
     tw_expression *e = tw_expression_parse(text, names, NAMES);
-    if (!e)
+    if (!e) {
         fail_msg("%s: %s", text, tw_error());
+        return NAN;
+    }
     const double value = tw_expression_value(e, values);
     tw_expression_free(e);
     return value;
