@@ -2,6 +2,7 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <stdlib.h>
 #endif
 
 void tw_common_apply(const tw_common *common)
@@ -15,3 +16,14 @@ void tw_common_apply(const tw_common *common)
     (void)common;
 #endif
 }
+
+/* Threads that wait for each other by spinning halve each other's speed as soon as the
+ * machine has other work to do; sleeping costs microseconds a region. OpenMP reads its
+ * environment before main, hence so early. The user's own setting holds. */
+static void wait_asleep(void)
+{
+    setenv("OMP_WAIT_POLICY", "passive", 0);
+}
+
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_libraries)(void) = wait_asleep;

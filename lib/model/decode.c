@@ -1,5 +1,6 @@
 #include "model/decode.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,15 @@ static void draw_next(decoder *d, const strand *at, const float *logits)
     sample->stopped = drawn.token == config->eos;
 }
 
+/* Ids beyond the tokenizer's only pad the embedding; they have no text. */
+static void hide_padding(decoder *d, size_t rows)
+{
+    size_t vocabulary = d->model->config.vocab_size;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = (size_t)tw_tokenizer_size(d->model->tokenizer); j < vocabulary; j++)
+            d->logits[i * vocabulary + j] = -INFINITY;
+}
+
 /* Logits of hidden[rows], then a draw for each of the strands that read a row:
  * strand i reads row rows_of[i]. */
 static void draw_all(decoder *d, const float *hidden, size_t rows, const strand *strands,
@@ -136,6 +146,7 @@ static void draw_all(decoder *d, const float *hidden, size_t rows, const strand 
         size_t n = rows - first < LOGIT_ROWS ? rows - first : LOGIT_ROWS, last = i;
         tw_gemm_rows(true, n, vocabulary, width, hidden + first * width, width,
                      d->model->output_embedding->x, width, d->logits, vocabulary);
+        hide_padding(d, n);
         while (last < count && row_of[last] < first + n)
             last++;
 #pragma omp parallel for schedule(dynamic, 4)
