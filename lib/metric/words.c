@@ -39,6 +39,33 @@ static void add_character(tw_words *words, uint32_t character)
     words->buffer_length += tw_utf8_put(words->buffer + words->buffer_length, character);
 }
 
+/* A letter or digit of ASCII in lower case; 0 for all else. */
+static char fold(char c)
+{
+    const unsigned char byte = (unsigned char)c, lower = byte | 0x20;
+    if (lower >= 'a' && lower <= 'z')
+        return (char)lower;
+    return byte >= '0' && byte <= '9' ? c : '\0';
+}
+
+/* Adds the run of ASCII letters and digits at `at`; returns where it ends. The
+ * quick way through most text; the rest goes character by character. */
+static const char *add_run(tw_words *words, const char *at, const char *end)
+{
+    const char *stop = at;
+    while (stop < end && fold(*stop))
+        stop++;
+    const size_t length = (size_t)(stop - at);
+    if (words->buffer_capacity - words->buffer_length < length) {
+        words->buffer_capacity = 2 * (words->buffer_length + length) + 64;
+        words->buffer = tw_realloc(words->buffer, words->buffer_capacity, 1);
+    }
+    for (size_t i = 0; i < length; i++)
+        words->buffer[words->buffer_length + i] = fold(at[i]);
+    words->buffer_length += length;
+    return stop;
+}
+
 static void end_word(tw_words *words, tw_lexicon *lexicon, bool stem)
 {
     if (words->buffer_length == 0)
@@ -71,18 +98,15 @@ void tw_words_rouge(tw_words *words, tw_lexicon *lexicon, const char *text, size
 {
     const char *end = text + length;
     start(words);
-    for (const char *at = text; at < end;) {
+    for (const char *at = text; (at = add_run(words, at, end)) < end;) {
         const uint32_t character = tw_utf8_next(&at, end);
-        const uint32_t lower = character < 0x80             ? tw_lower(character)
-                               : character == KELVIN        ? 'k'
-                               : character == CAPITAL_I_DOT ? 'i'
-                                                            : ' ';
-        if ((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9'))
-            add_character(words, lower);
-        else
-            end_word(words, lexicon, stem);
+        if (character == KELVIN) {
+            add_character(words, 'k');
+            continue;
+        }
         if (character == CAPITAL_I_DOT)
-            end_word(words, lexicon, stem);
+            add_character(words, 'i');
+        end_word(words, lexicon, stem);
         if (character == '\n')
             end_sentence(words);
     }
@@ -101,9 +125,9 @@ void tw_words_meteor(tw_words *words, tw_lexicon *lexicon, const char *text, siz
 {
     const char *end = text + length;
     start(words);
-    for (const char *at = text; at < end;) {
+    for (const char *at = text; (at = add_run(words, at, end)) < end;) {
         const uint32_t character = tw_utf8_next(&at, end);
-        const tw_kind kind = tw_kind_of(character);
+        const tw_kind kind = character == ' ' ? TW_SPACE : tw_kind_of(character);
         if (kind != TW_WORD)
             end_word(words, lexicon, false);
         if (kind == TW_SPACE)
