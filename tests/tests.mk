@@ -43,36 +43,38 @@ OURS_SH := $(shell grep -lE '^\#!.*\b(bash|sh|bats)\b' $$(git ls-files -co --exc
 OURS_BASH_LIB := $(wildcard tests/cli/*.bash)
 
 .PHONY: lint
-lint: deps-lint ## clang-format, clang-tidy, cppcheck and shellcheck; silent findings are failures
+lint: deps-lint ## clang-format, clang-tidy, cppcheck and shellcheck; any finding fails
 	@$(MAKE_ALL) -k lint-format lint-tidy lint-cppcheck lint-shell
 	@echo 'lint: clean'
 
 .PHONY: lint-format lint-tidy lint-cppcheck lint-shell
 lint-format:
-	clang-format --dry-run -Werror $(OURS_C) $(OURS_CXX) $(OURS_H)
+	@echo 'clang-format'
+	@clang-format --dry-run -Werror $(OURS_C) $(OURS_CXX) $(OURS_H)
 lint-tidy: $(OURS_C:%=$(BUILD)/lint/%.tidy) $(OURS_CXX:%=$(BUILD)/lint/%.tidy)
 lint-cppcheck: $(BUILD)/lint/cppcheck
 lint-shell:
-	shellcheck -x $(OURS_SH) $(OURS_BASH_LIB)
+	@echo 'shellcheck'
+	@shellcheck -x $(OURS_SH) $(OURS_BASH_LIB)
 
 TIDY = clang-tidy --quiet --warnings-as-errors='*'
-$(BUILD)/lint/%.c.tidy: %.c $(OURS_H) .clang-tidy
+$(BUILD)/lint/%.c.tidy: %.c $(OURS_H) .clang-tidy tests/.clang-tidy
 	@mkdir -p $(@D)
 	@echo 'clang-tidy $<'
-	@$(TIDY) $< -- $(CPPFLAGS) $(BLAS_CFLAGS) -std=gnu17 $(WARN) $(ARCH) -fopenmp 2> $@.err \
-		|| { cat $@.err >&2; exit 1; }
+	@$(TIDY) $< -- $(CPPFLAGS) $(BLAS_CFLAGS) -std=gnu17 $(WARN) $(ARCH) -fopenmp > $@.out 2> $@.err \
+		|| { cat $@.out $@.err >&2; exit 1; }
 	@touch $@
-$(BUILD)/lint/%.cc.tidy: %.cc $(OURS_H) .clang-tidy
+$(BUILD)/lint/%.cc.tidy: %.cc $(OURS_H) .clang-tidy tests/.clang-tidy
 	@mkdir -p $(@D)
 	@echo 'clang-tidy $<'
-	@$(TIDY) $< -- $(CPPFLAGS) -std=c++17 $(WARN) $(ARCH) -fopenmp 2> $@.err \
-		|| { cat $@.err >&2; exit 1; }
+	@$(TIDY) $< -- $(CPPFLAGS) -std=c++17 $(WARN) $(ARCH) -fopenmp > $@.out 2> $@.err \
+		|| { cat $@.out $@.err >&2; exit 1; }
 	@touch $@
 
-# normalCheckLevelMaxBranches and the like are notes about cppcheck itself.
 $(BUILD)/lint/cppcheck: $(OURS_C) $(OURS_CXX) $(OURS_H)
 	@mkdir -p $(@D)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c17 --language=c -Ilib \
+	@echo 'cppcheck'
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c17 --language=c -Ilib \
 		-D_GNU_SOURCE -DTW_VERSION='"$(VERSION)"' \
 		--enable=warning,performance,portability --suppress=missingIncludeSystem $(OURS_C)
 	@touch $@
