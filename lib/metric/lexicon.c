@@ -180,7 +180,7 @@ const int32_t *tw_lexicon_synonyms(tw_lexicon *lexicon, int32_t id, size_t *coun
         e->synonyms_known = true;
     }
     *count = lexicon->entries[id].count;
-    return lexicon->synonyms + lexicon->entries[id].synonyms;
+    return *count ? lexicon->synonyms + lexicon->entries[id].synonyms : NULL;
 }
 
 int tw_lexicon_trim(tw_lexicon *lexicon)

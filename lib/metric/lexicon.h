@@ -26,7 +26,8 @@ int32_t tw_lexicon_stem(tw_lexicon *lexicon, int32_t id);
 
 /* The ids of a word's WordNet synonyms, each once: the lemma names of its
  * synsets without an underscore or an upper-case letter (no lower-cased token
- * equals one of those). Borrowed until the next call that may add a word. */
+ * equals one of those). Borrowed until the next call that may add a word; NULL
+ * when there are none. */
 const int32_t *tw_lexicon_synonyms(tw_lexicon *lexicon, int32_t id, size_t *count);
 
 /* Forgets everything when the lexicon has grown beyond its bound (65,536 words
