@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# pipelines/map: shards, order, ids, faults, machines. `frames` stands in for a
-# program: it adds a field and writes zstd frames of 512 lines, chained provenance
-# in front, as our programs do.
+# pipelines/map: shards, order, ids, faults, machines. `frames` stands in for other
+# people's programs: it adds a field and writes zstd frames of 512 lines, a skippable
+# frame in front.
 load helper
 load sshd
 
@@ -40,10 +40,26 @@ teardown() {
     [[ $(tail -n +2 file.joblog | wc -l) -eq 2 ]]
 }
 
-@test "two machines over ssh give the same bytes" {
+@test "sample and rank: one process, JOBS=1, JOBS=3, the same bytes, ids or none" {
+    zstdcat records.zst | jq -c 'if (.prompt | length) % 3 == 0 then . else del(.id) end
+        | . + {completion: .prompt}' | zstd -q >in.zst
+    local model=$FIXTURES/gpt2
+    "$BIN/sample" -q -m "$model" -k 2 -s 7 --max-new-tokens 6 -o samples in.zst
+    "$BIN/rank" -q --by rouge1 -o ranked samples
+    for jobs in 1 3; do
+        JOBS=$jobs "$PIPELINES/map" "$BIN/sample" -q -m "$model" -k 2 -s 7 --max-new-tokens 6 \
+            <in.zst >"samples-$jobs"
+        cmp samples "samples-$jobs"
+        JOBS=$jobs "$PIPELINES/map" -o "ranked-$jobs" "$BIN/rank" -q --by rouge1 <"samples-$jobs"
+        cmp ranked "ranked-$jobs"
+    done
+}
+
+@test "sample on two machines over ssh: the same bytes" {
     start_sshd "$BATS_TEST_TMPDIR/sshd"
-    ./frames "it's {} \$HOME" <records.zst >whole
-    HOSTS=$BATS_TEST_TMPDIR/sshd/hosts SHARD=512 "$PIPELINES/map" ./frames "it's {} \$HOME" \
+    local command=("$BIN/sample" -q -m "$FIXTURES/gpt2" -k 2 -s 7 --max-new-tokens 6 --prefix "it's {} \$HOME ")
+    "${command[@]}" <records.zst >whole
+    HOSTS=$BATS_TEST_TMPDIR/sshd/hosts SHARD=512 "$PIPELINES/map" "${command[@]}" \
         <records.zst >over-ssh
     cmp whole over-ssh
     [[ $(tail -n +2 map.joblog | wc -l) -eq 3 ]]

@@ -71,9 +71,15 @@ Host tw-one tw-two
     UserKnownHostsFile $1/known_hosts
     LogLevel ERROR
     BatchMode yes
+    ControlMaster auto
+    ControlPath $1/at-%n
+    ControlPersist 60
 END
 }
 
 stop_sshd() { # FOLDER
+    for host in tw-one tw-two; do
+        [[ ! -S $1/at-$host ]] || ssh -F "$1/ssh_config" -O exit "$host" 2>/dev/null || true
+    done
     [[ ! -s $1/pid ]] || kill "$(<"$1/pid")" 2>/dev/null || true
 }
