@@ -242,22 +242,17 @@ static int open_models(run *run)
 
 static int load_data(run *run, char **files, int count)
 {
-    const tw_config *config = &run->learner.policy->config;
     bool needs_completion = objective != OBJECTIVE_REINFORCE;
     tw_data_options data = {
-        .tokenizer = run->learner.policy->tokenizer,
-        .start = config->bos >= 0 ? config->bos : config->eos,
-        .eos = config->eos,
-        .vocabulary = config->vocab_size,
-        .context = config->max_positions,
-        .max_prompt_tokens = (size_t)max_prompt_tokens,
-        .max_completion_tokens = (size_t)max_completion_tokens,
-        .prefix = prefix,
-        .strict = strict,
+        .encoding = tw_encoding_of(run->learner.policy),
         .records = {.prompt_field = prompt_field,
                     .completion_field = completion_field,
                     .max_errors = common.max_errors},
     };
+    data.encoding.max_prompt_tokens = (size_t)max_prompt_tokens;
+    data.encoding.max_completion_tokens = (size_t)max_completion_tokens;
+    data.encoding.prefix = prefix;
+    data.encoding.strict = strict;
     if (tw_data_load_texts(&run->data, files, count, &data, needs_completion) < 0)
         return -1;
     if (run->data.count == 0)

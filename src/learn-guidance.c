@@ -217,21 +217,16 @@ static int open_guidance(run *run)
 
 static int load_groups(tw_data *data, const tw_model *model, char **files, int count)
 {
-    const tw_config *config = &model->config;
     tw_data_options load = {
-        .tokenizer = model->tokenizer,
-        .start = config->bos >= 0 ? config->bos : config->eos,
-        .eos = config->eos,
-        .vocabulary = config->vocab_size,
-        .context = config->max_positions,
-        .max_prompt_tokens = (size_t)max_prompt_tokens,
-        .max_completion_tokens = (size_t)max_completion_tokens,
-        .prefix = prefix,
-        .strict = strict,
-        .retokenize = retokenize,
+        .encoding = tw_encoding_of(model),
         .refuse_equal = equal_scores == EQUAL_REFUSE,
         .records = {.prompt_field = prompt_field, .max_errors = common.max_errors},
     };
+    load.encoding.max_prompt_tokens = (size_t)max_prompt_tokens;
+    load.encoding.max_completion_tokens = (size_t)max_completion_tokens;
+    load.encoding.prefix = prefix;
+    load.encoding.strict = strict;
+    load.encoding.retokenize = retokenize;
     if (tw_data_load_groups(data, files, count, &load) < 0)
         return -1;
     size_t all = data->count, equal = equal_scores == EQUAL_SKIP ? tw_data_drop_equal(data) : 0;

@@ -12,17 +12,14 @@
 static int take_completion(tw_loader *loader, const tw_record *record, tw_example *example)
 {
     tw_ids ids = {0};
-    if (tw_loader_encode(loader, record->completion, true, &ids) < 0)
+    if (tw_encode_completion(&loader->options->encoding, record->completion, &loader->encoded,
+                             &ids) < 0)
         return tw_fail_in("completion");
-    int64_t count = tw_loader_fit(loader, ids.count);
-    if (count >= 0) {
-        example->completion = tw_loader_keep(loader, ids.ids, (size_t)count);
-        size_t size = strlen(record->completion) + 1;
-        example->text =
-            memcpy(tw_arena_alloc(loader->data->arena, size, 1), record->completion, size);
-    }
+    example->completion = tw_loader_keep(loader, ids.ids, ids.count);
     free(ids.ids);
-    return count < 0 ? tw_fail_in("completion") : 0;
+    size_t size = strlen(record->completion) + 1;
+    example->text = memcpy(tw_arena_alloc(loader->data->arena, size, 1), record->completion, size);
+    return 0;
 }
 
 static int take_example(tw_loader *loader, const tw_record *record)

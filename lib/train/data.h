@@ -8,21 +8,14 @@
 #include "core/memory.h"
 #include "stream/record.h"
 #include "text/tokenizer.h"
+#include "train/encoding.h"
 
 /* Data sets in memory, as token ids, and the order in which training visits them. */
 
 typedef struct tw_data_options {
-    const tw_tokenizer *tokenizer;
-    int32_t start, eos;           /* ids, -1: none; see text/prompt.h for start */
-    size_t vocabulary;            /* ids of `tokens` fields must be below */
-    size_t context;               /* prompt and completion together, tokens */
-    size_t max_prompt_tokens;     /* 0: what the completion leaves of the context */
-    size_t max_completion_tokens; /* kept free behind every prompt; 0: as each record needs */
-    const char *prefix;           /* text before every prompt; NULL: none */
-    bool strict;                  /* what is too long fails instead of being truncated */
-    bool retokenize;              /* groups: ignore `tokens`, encode `text` */
-    bool refuse_equal;            /* groups: one whose scores are all equal is bad */
-    tw_records_options records;   /* field names, max_errors; `need` is set by the loader */
+    tw_encoding encoding;
+    bool refuse_equal;          /* groups: one whose scores are all equal is bad */
+    tw_records_options records; /* field names, max_errors; `need` is set by the loader */
 } tw_data_options;
 
 /* Counted while loading, for the notes of the programs. */

@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/error.h"
 #include "train/loader.h"
@@ -9,61 +8,16 @@
 /* The index of a group keys its random numbers (core/rng.h). */
 enum { GROUPS_MAX = (1 << 24) - 1 };
 
-/* Ids of a `tokens` field, each below the vocabulary's size; the caller frees. */
-static int read_tokens(const tw_loader *loader, const json_t *tokens, tw_ids *ids)
-{
-    size_t count = json_array_size(tokens);
-    ids->ids = tw_alloc(count + 1, sizeof *ids->ids);
-    ids->count = count;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *token = json_array_get(tokens, i);
-        json_int_t id = json_integer_value(token);
-        if (!json_is_integer(token) || id < 0 || (uint64_t)id >= loader->options->vocabulary)
-            return tw_fail("tokens[%zu]: expected an id from 0 to %zu", i,
-                           loader->options->vocabulary - 1);
-        ids->ids[i] = (int32_t)id;
-    }
-    return 0;
-}
-
-/* Ids of another vocabulary show in that they do not spell the text. */
-static void compare(tw_loader *loader, const tw_ids *ids, const char *text)
-{
-    char *decoded = tw_tokenizer_decode(loader->options->tokenizer, ids->ids, ids->count);
-    loader->compared++;
-    loader->differed += !decoded || strcmp(decoded, text) != 0;
-    free(decoded);
-}
-
-static int read_generation(tw_loader *loader, const json_t *sample, tw_ids *ids)
-{
-    const char *text = json_string_value(json_object_get(sample, "text"));
-    const json_t *tokens = json_object_get(sample, "tokens");
-    if (tokens && !loader->options->retokenize) {
-        if (read_tokens(loader, tokens, ids) < 0)
-            return -1;
-        compare(loader, ids, text);
-    } else {
-        const char *finish = json_string_value(json_object_get(sample, "finish"));
-        bool closed = !finish || strcmp(finish, "length") != 0;
-        if (tw_loader_encode(loader, text, closed, ids) < 0)
-            return -1;
-    }
-    return ids->count > 0 ? 0 : tw_fail("no tokens: expected at least one");
-}
-
 static int take_generation(tw_loader *loader, const json_t *sample, tw_generation *generation)
 {
     tw_ids ids = {0};
-    int64_t count = read_generation(loader, sample, &ids);
-    if (count == 0)
-        count = tw_loader_fit(loader, ids.count);
-    if (count > 0)
-        generation->ids = tw_loader_keep(loader, ids.ids, (size_t)count);
+    if (tw_encode_sample(&loader->options->encoding, sample, &loader->encoded, &ids) < 0)
+        return -1;
+    generation->ids = tw_loader_keep(loader, ids.ids, ids.count);
     free(ids.ids);
     generation->score = json_number_value(json_object_get(sample, "score"));
     tw_loader_digest(loader, &generation->score, sizeof generation->score);
-    return count > 0 ? 0 : -1;
+    return 0;
 }
 
 static int take_group(tw_loader *loader, const tw_record *record)
@@ -102,12 +56,10 @@ int tw_data_load_groups(tw_data *data, char *const *files, int count,
     unsigned need = TW_NEED_PROMPT | TW_NEED_SAMPLES | TW_NEED_SCORES;
     if (tw_load(&loader, files, count, need, take_group) < 0)
         return -1;
-    if (2 * loader.differed <= loader.compared)
+    if (tw_encoded_check(&loader.encoded) == 0)
         return 0;
     tw_data_free(data);
-    return tw_fail("%llu of %llu samples have tokens that do not spell their text: they are of "
-                   "another tokenizer than the model's (--retokenize goes by the text)",
-                   (unsigned long long)loader.differed, (unsigned long long)loader.compared);
+    return -1;
 }
 
 size_t tw_data_drop_equal(tw_data *data)

@@ -31,15 +31,16 @@ int tw_load(tw_loader *loader, char *const *files, int count, unsigned need, tw_
     tw_records_options options = loader->options->records;
     options.need = need;
     *data = (tw_data){0};
-    if (loader->options->context < 2)
-        return tw_fail("a context of %zu tokens has no room for a prompt and a token behind it",
-                       loader->options->context);
+    if (tw_encoding_check(&loader->options->encoding) < 0)
+        return -1;
     data->arena = tw_arena_new(ARENA_BLOCK);
     tw_records *records = tw_records_open(files, count, &options);
     int status = records ? take_all(loader, records, take) : -1;
     if (status == 0) {
         data->provenance = tw_strdup(tw_records_provenance(records));
         data->counts.rejected = tw_records_rejected(records);
+        data->counts.prompts_cut = loader->encoded.prompts_cut;
+        data->counts.completions_cut = loader->encoded.completions_cut;
     } else {
         tw_data_free(data);
     }
@@ -71,50 +72,13 @@ tw_ids tw_loader_keep(tw_loader *loader, const int32_t *ids, size_t count)
     return kept;
 }
 
-int64_t tw_loader_fit(tw_loader *loader, size_t count)
-{
-    const tw_data_options *options = loader->options;
-    size_t limit = options->context - 1; /* a prompt has one token at least */
-    if (options->max_completion_tokens > 0 && options->max_completion_tokens < limit)
-        limit = options->max_completion_tokens;
-    if (count <= limit)
-        return (int64_t)count;
-    if (options->strict)
-        return tw_fail("%zu tokens; expected at most %zu", count, limit);
-    loader->data->counts.completions_cut++;
-    return (int64_t)limit;
-}
-
 int tw_loader_prompt(tw_loader *loader, const tw_record *record, size_t completion, tw_ids *ids)
 {
-    const tw_data_options *options = loader->options;
-    size_t room =
-        completion > options->max_completion_tokens ? completion : options->max_completion_tokens;
-    if (room < 1)
-        room = 1;
-    size_t limit = room < options->context ? options->context - room : 1;
-    if (options->max_prompt_tokens > 0 && options->max_prompt_tokens < limit)
-        limit = options->max_prompt_tokens;
-    tw_prompt_rules rules = {options->tokenizer, options->prefix, options->start, options->strict};
     tw_ids encoded = {0};
-    int cut = tw_prompt_encode(&rules, record->prompt, limit, &encoded);
-    if (cut < 0)
+    if (tw_encode_prompt(&loader->options->encoding, record->prompt, completion, &loader->encoded,
+                         &encoded) < 0)
         return -1;
-    loader->data->counts.prompts_cut += (uint64_t)cut;
     *ids = tw_loader_keep(loader, encoded.ids, encoded.count);
     free(encoded.ids);
-    return 0;
-}
-
-int tw_loader_encode(const tw_loader *loader, const char *text, bool closed, tw_ids *ids)
-{
-    const tw_data_options *options = loader->options;
-    *ids = (tw_ids){0};
-    if (tw_tokenizer_encode(options->tokenizer, text, strlen(text), ids) < 0)
-        return -1;
-    if (!closed || options->eos < 0)
-        return 0;
-    ids->ids = tw_realloc(ids->ids, ids->count + 1, sizeof *ids->ids);
-    ids->ids[ids->count++] = options->eos;
     return 0;
 }

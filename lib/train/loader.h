@@ -1,7 +1,6 @@
 #ifndef TW_TRAIN_LOADER_H
 #define TW_TRAIN_LOADER_H
 
-#include "text/prompt.h"
 #include "train/data.h"
 
 /* What loading text and loading groups share; not for others. */
@@ -9,8 +8,8 @@
 typedef struct tw_loader {
     tw_data *data;
     const tw_data_options *options;
-    size_t capacity;             /* of the array being filled */
-    uint64_t compared, differed; /* samples whose tokens were decoded; not to their text */
+    size_t capacity; /* of the array being filled */
+    tw_encoded encoded;
 } tw_loader;
 
 /* Takes one record: 0, or -1 after tw_fail when it is bad (`field: expected ...`). */
@@ -26,15 +25,8 @@ void *tw_loader_grow(tw_loader *loader, void *entries, size_t size);
 /* A copy in the arena, counted and digested. */
 tw_ids tw_loader_keep(tw_loader *loader, const int32_t *ids, size_t count);
 
-/* How many of `count` tokens of a completion stay; -1 when it is too long and the
- * options are strict. */
-int64_t tw_loader_fit(tw_loader *loader, size_t count);
-
 /* Encodes and keeps the record's prompt beside a completion of that many tokens. */
 int tw_loader_prompt(tw_loader *loader, const tw_record *record, size_t completion, tw_ids *ids);
-
-/* Encodes text, EOS behind it when closed; ids->ids is the caller's to free(). */
-int tw_loader_encode(const tw_loader *loader, const char *text, bool closed, tw_ids *ids);
 
 void tw_loader_digest(tw_loader *loader, const void *bytes, size_t size);
 

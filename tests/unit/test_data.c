@@ -26,11 +26,11 @@ enum { EOS = 2, BOS = 1, CONTEXT = 32 };
 
 static tw_data_options defaults(void)
 {
-    return (tw_data_options){.tokenizer = tokenizer,
-                             .start = BOS,
-                             .eos = EOS,
-                             .vocabulary = (size_t)tw_tokenizer_size(tokenizer),
-                             .context = CONTEXT};
+    return (tw_data_options){.encoding = {.tokenizer = tokenizer,
+                                          .start = BOS,
+                                          .eos = EOS,
+                                          .vocabulary = (size_t)tw_tokenizer_size(tokenizer),
+                                          .context = CONTEXT}};
 }
 
 static void write_records(const char *text)
@@ -62,7 +62,7 @@ static void test_texts(void **state)
                   "{\"prompt\":\"\",\"completion\":\"\",\"id\":7}\n"
                   "{\"prompt\":\"only a prompt\",\"id\":\"x\"}\n");
     tw_data_options options = defaults();
-    options.prefix = "say: ";
+    options.encoding.prefix = "say: ";
     tw_data data;
     assert_int_equal(tw_data_load_texts(&data, &path, 1, &options, false), 0);
     assert_int_equal(data.count, 3);
@@ -91,7 +91,7 @@ static void test_empty_prompt_is_the_start_token(void **state)
     assert_int_equal(data.examples[0].prompt.count, 1);
     assert_int_equal(data.examples[0].prompt.ids[0], BOS);
     tw_data_free(&data);
-    options.start = -1;
+    options.encoding.start = -1;
     assert_int_equal(tw_data_load_texts(&data, &path, 1, &options, false), -1);
     assert_non_null(strstr(tw_error(), ":1: prompt: empty"));
 }
@@ -122,13 +122,13 @@ static void test_what_is_too_long_is_cut(void **state)
     assert_int_equal(data.counts.completions_cut, 1);
     tw_data_free(&data);
     /* Limits: the room behind a prompt is the same for all. */
-    options.max_completion_tokens = 12;
+    options.encoding.max_completion_tokens = 12;
     load_long(&data, &options);
     check_ids(&data.examples[0].prompt, LONG, CONTEXT - 12, false);
     check_ids(&data.examples[1].completion, LONG, 12, false);
     check_ids(&data.examples[1].prompt, "fonts", CONTEXT, false);
     tw_data_free(&data);
-    options.max_prompt_tokens = 5;
+    options.encoding.max_prompt_tokens = 5;
     load_long(&data, &options);
     check_ids(&data.examples[0].prompt, LONG, 5, false);
     tw_data_free(&data);
@@ -141,7 +141,7 @@ static void test_strict(void **state)
     tw_data data;
     load_long(&data, &options);
     tw_data_free(&data);
-    options.strict = true;
+    options.encoding.strict = true;
     assert_int_equal(tw_data_load_texts(&data, &path, 1, &options, true), -1);
     assert_non_null(strstr(tw_error(), ":1: prompt: "));
     options.records.max_errors = 1;
@@ -196,7 +196,7 @@ static int load_tokens(const char *text, const char *tokens, bool retokenize, tw
     write_records(line);
     free(line);
     tw_data_options options = defaults();
-    options.retokenize = retokenize;
+    options.encoding.retokenize = retokenize;
     return tw_data_load_groups(data, &path, 1, &options);
 }
 
@@ -235,10 +235,10 @@ static void test_bad_groups(void **state)
     };
     tw_data_options options = defaults();
     tw_data data;
-    options.context = 1;
+    options.encoding.context = 1;
     assert_int_equal(tw_data_load_groups(&data, &path, 1, &options), -1);
     assert_non_null(strstr(tw_error(), "a context of 1 tokens"));
-    options.context = CONTEXT;
+    options.encoding.context = CONTEXT;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_records(bad[i][0]);
         assert_int_equal(tw_data_load_groups(&data, &path, 1, &options), -1);
