@@ -10,6 +10,7 @@
 #include "core/progress.h"
 #include "model/decode.h"
 #include "model/model.h"
+#include "stream/output.h"
 #include "stream/record.h"
 #include "text/prompt.h"
 
@@ -210,18 +211,6 @@ static int request_done(void *context, tw_request *request)
     return any ? tw_writer_flush(run->writer) : 0;
 }
 
-static char *provenance(const run *run)
-{
-    char digest[17];
-    const char *digests[] = {digest};
-    if (tw_model_digest(model_path, digest) < 0)
-        return NULL;
-    char *canonical = tw_canonical_options(&usage);
-    char *text = tw_provenance(canonical, digests, 1, tw_records_provenance(run->records));
-    free(canonical);
-    return text;
-}
-
 static int open_run(run *run, char **files, int count)
 {
     tw_records_options records = {
@@ -230,16 +219,13 @@ static int open_run(run *run, char **files, int count)
     if (!(run->model = tw_model_open(model_path, TW_USE_FROZEN)) ||
         !(run->records = tw_records_open(files, count, &records)))
         return -1;
-    char *text = provenance(run);
-    if (!text)
+    char digest[17];
+    const char *digests[] = {digest};
+    if (tw_model_digest(model_path, digest) < 0 ||
+        !(run->writer = tw_output_open(&common, &usage, digests, 1, run->records)))
         return -1;
-    tw_writer_options writer = {.path = common.output,
-                                .plain = common.plain,
-                                .provenance = common.no_provenance ? NULL : text};
-    run->writer = tw_writer_open(&writer);
-    free(text);
     run->progress = tw_progress_new("records", 0, common.quiet);
-    return run->writer ? 0 : -1;
+    return 0;
 }
 
 static int decode_all(run *run)
@@ -260,20 +246,12 @@ static int decode_all(run *run)
 
 static int close_run(run *run, int status)
 {
-    if (run->writer && tw_writer_broken_pipe(run->writer))
-        status = 0;
-    else if (status < 0)
+    status = tw_output_close(run->writer, run->progress, status);
+    if (status < 0)
         tw_warn("%s", tw_error());
-    if (status < 0 || !run->writer) {
-        tw_writer_abort(run->writer);
-    } else if (tw_writer_close(run->writer) < 0) {
-        tw_warn("%s", tw_error());
-        status = -1;
-    }
     for (; run->ring && run->written < run->read; run->written++)
         clear_item(&run->ring[run->written % WINDOW]);
     free(run->ring);
-    tw_progress_end(run->progress);
     tw_records_close(run->records);
     tw_model_free(run->model);
     return status < 0 ? TW_EXIT_DATA : TW_EXIT_OK;

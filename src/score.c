@@ -229,10 +229,9 @@ static int open_run(run *run, char **files, int count)
 
 static int close_run(run *run, int status)
 {
-    status = tw_output_close(run->writer, status);
+    status = tw_output_close(run->writer, run->progress, status);
     if (status != 0)
         tw_warn("%s", tw_error());
-    tw_progress_end(run->progress);
     tw_block_clear(&run->block);
     for (size_t m = 0; m < run->measure_count; m++)
         if (run->measures[m])

@@ -163,6 +163,12 @@ void tw_progress_end(tw_progress *progress)
     free(progress);
 }
 
+void tw_progress_abandon(tw_progress *progress)
+{
+    tw_progress_clear(progress);
+    free(progress);
+}
+
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int number)

@@ -22,6 +22,10 @@ void tw_progress_clear(tw_progress *progress);
 /* Prints the closing line (`done N units in T, R units/s`) and frees; accepts NULL. */
 void tw_progress_end(tw_progress *progress);
 
+/* Erases the line on a terminal and frees, without a closing line: what was begun failed,
+ * and the message is another. Accepts NULL. */
+void tw_progress_abandon(tw_progress *progress);
+
 /* Asked to stop: after tw_catch_signals, SIGINT and SIGTERM set a flag that
  * tw_interrupted reports; a second one ends the program at once. */
 void tw_catch_signals(void);

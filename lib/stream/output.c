@@ -16,14 +16,16 @@ tw_writer *tw_output_open(const tw_common *common, const tw_usage *usage,
     return writer;
 }
 
-int tw_output_close(tw_writer *writer, int status)
+int tw_output_close(tw_writer *writer, tw_progress *progress, int status)
 {
-    if (!writer)
-        return status;
-    if (tw_writer_broken_pipe(writer))
-        status = 0;
-    if (status == 0)
-        return tw_writer_close(writer);
-    tw_writer_abort(writer);
+    bool unread = writer && tw_writer_broken_pipe(writer), whole = status == 0;
+    if (unread || whole)
+        status = writer ? tw_writer_close(writer) : 0;
+    else
+        tw_writer_abort(writer);
+    if (whole && status == 0)
+        tw_progress_end(progress);
+    else
+        tw_progress_abandon(progress);
     return status;
 }

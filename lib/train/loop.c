@@ -234,7 +234,10 @@ int tw_train(const tw_training *training)
         run.progress =
             tw_progress_new("steps", training->steps - run.first, training->common->quiet);
         status = advance(&run);
-        tw_progress_end(run.progress);
+        if (status < 0)
+            tw_progress_abandon(run.progress);
+        else
+            tw_progress_end(run.progress);
         run.progress = NULL;
     }
     if (status == TW_TRAINED)
