@@ -1,0 +1,76 @@
+# What goes wrong, and what programs say to it. Loaded by .bats files: `load faults`.
+# shellcheck disable=SC2034,SC2154 # bats sets stderr and stderr_lines
+
+# Names of all files here and below, but those that bats makes for `run`.
+tree() {
+    find . ! -name 'separate-stderr-*' | sort
+}
+
+# refused STATUS TEXT PROGRAM ARGUMENT...: PROGRAM ends with STATUS and one line on stderr,
+# "PROGRAM: ...TEXT...", writes nothing to stdout and leaves the folder's tree as it was.
+refused() {
+    local wanted=$1 text=$2 before
+    shift 2
+    before=$(tree)
+    run --separate-stderr "$@"
+    echo "$*: status $status, stderr: $stderr"
+    [ "$status" -eq "$wanted" ] || return 1
+    [ -z "$output" ] || return 1
+    [ "${#stderr_lines[@]}" -eq 1 ] || return 1
+    [[ $stderr == "$1: "*"$text"* ]] || return 1
+    same "$before" "$(tree)"
+}
+
+# flip FILE OFFSET: inverts all bits of a byte.
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    # shellcheck disable=SC2059 # an octal escape
+    printf "\\$(printf %o $((255 - byte)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# copy_model FOLDER: the tiny model, to be spoilt.
+copy_model() {
+    rm -rf "$1"
+    cp -rL "$FIXTURES/gpt2" "$1"
+    chmod -R u+w "$1"
+}
+
+header_size() { # FOLDER: bytes of JSON behind the first eight
+    od -An -tu8 --endian=little -N 8 "$1/model.safetensors" | tr -d ' '
+}
+
+# set_header FOLDER FILTER: the header of model.safetensors goes through jq, the data stays.
+set_header() {
+    local file=$1/model.safetensors size header length bytes='' i
+    size=$(header_size "$1")
+    header=$(tail -c +9 "$file" | head -c "$size" | jq -c "$2")
+    length=${#header}
+    for ((i = 0; i < 8; i++)); do
+        bytes+=$(printf '\\%03o' $(((length >> (8 * i)) & 255)))
+    done
+    # shellcheck disable=SC2059 # octal escapes
+    { printf "$bytes" && printf '%s' "$header" && tail -c +$((9 + size)) "$file"; } >"$file.new"
+    mv "$file.new" "$file"
+}
+
+# tensor_at FOLDER NAME: the offset of its first byte in model.safetensors.
+tensor_at() {
+    local size
+    size=$(header_size "$1")
+    tail -c +9 "$1/model.safetensors" | head -c "$size" |
+        jq --arg name "$2" --argjson size "$size" '8 + $size + .[$name].data_offsets[0]'
+}
+
+# exchange_rows FOLDER WIDTH A B: two rows of the embedding change places.
+exchange_rows() {
+    local file=$1/model.safetensors bytes=$((4 * $2)) at
+    at=$(tensor_at "$1" transformer.wte.weight)
+    row() { tail -c +$((at + $1 * bytes + 1)) "$file" | head -c "$bytes"; }
+    put() { dd of="$file" bs=1 seek=$((at + $1 * bytes)) conv=notrunc status=none; }
+    row "$3" >"$file.a"
+    row "$4" >"$file.b"
+    put "$3" <"$file.b"
+    put "$4" <"$file.a"
+    rm "$file.a" "$file.b"
+}
