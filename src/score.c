@@ -11,7 +11,7 @@
 #include "core/option.h"
 #include "core/progress.h"
 #include "metric/bootstrap.h"
-#include "metric/measure.h"
+#include "metric/measures.h"
 #include "metric/report.h"
 #include "metric/show.h"
 #include "stream/block.h"
@@ -20,15 +20,23 @@
 #include "text/tokenizer.h"
 
 static tw_common common = TW_COMMON_DEFAULTS;
-static const char *metrics = "meteor,rouge1,rouge2,rougeL,rougeLsum";
-static const char *tokenizer_path, *prompt_field, *completion_field;
-static bool no_stem, as_json, per_record, color;
+static const char *metrics, *model_path, *guidance_path;
+static const char *tokenizer_path, *prompt_field, *completion_field, *prefix;
+static int64_t max_prompt_tokens, max_completion_tokens, batch_tokens = 4096;
+static bool no_stem, as_json, per_record, color, strict, retokenize;
 
 static const tw_option options[] = {
     {"metrics", 0, TW_TEXT, &metrics, "LIST",
      "what to measure: meteor, rouge1, rouge2, rougeL, rougeLsum, length, distinct1, distinct2, "
-     "repetition",
+     "repetition; with -m nll, perplexity; with -g pairwise, reward; without LIST the first five "
+     "and what -m and -g have",
      0, 0, NULL, 0},
+    {"model", 'm', TW_TEXT, &model_path, "MODEL",
+     "language model folder: add each token's logprobs, measure nll and perplexity", 0, 0, NULL,
+     TW_OPTION_RUNTIME},
+    {"guidance", 'g', TW_TEXT, &guidance_path, "GUIDANCE",
+     "guidance folder: add each token's rewards, measure pairwise and reward", 0, 0, NULL,
+     TW_OPTION_RUNTIME},
     {"no-stem", 0, TW_FLAG, &no_stem, NULL, "compare whole words in ROUGE, not their stems", 0, 0,
      NULL, 0},
     TW_OPTION_SEED(common),
@@ -37,6 +45,17 @@ static const tw_option options[] = {
      0},
     {"completion-field", 0, TW_TEXT, &completion_field, "NAME", "field that holds the reference", 0,
      0, NULL, 0},
+    {"prefix", 0, TW_TEXT, &prefix, "TEXT", "text put before every prompt, as given to sample", 0,
+     0, NULL, 0},
+    {"max-prompt-tokens", 0, TW_INT, &max_prompt_tokens, "N",
+     "cut prompts to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
+    {"max-completion-tokens", 0, TW_INT, &max_completion_tokens, "N",
+     "cut samples and completions to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
+    {"retokenize", 0, TW_FLAG, &retokenize, NULL,
+     "go by the samples' text, not by their tokens (of another tokenizer, or edited)", 0, 0, NULL,
+     0},
+    {"strict", 0, TW_FLAG, &strict, NULL, "text that is too long is an error, not cut", 0, 0, NULL,
+     0},
     TW_OPTION_MAX_ERRORS(common),
     TW_OPTIONS_GROUP("Output"),
     {"json", 0, TW_FLAG, &as_json, NULL, "one JSON object, also on a terminal", 0, 0, NULL, 0},
@@ -45,34 +64,34 @@ static const tw_option options[] = {
     {"color", 0, TW_FLAG, &color, NULL,
      "show each sample's tokens coloured by their rewards instead of the summary", 0, 0, NULL, 0},
     {"tokenizer", 0, TW_TEXT, &tokenizer_path, "FILE",
-     "tokenizer or model folder whose tokens --color shows", 0, 0, NULL, 0},
+     "tokenizer or model folder whose tokens --color shows; with -g its own", 0, 0, NULL, 0},
     TW_OPTION_OUTPUT(common),
     TW_OPTION_PLAIN(common),
     TW_OPTION_NO_PROVENANCE(common),
     TW_OPTION_QUIET(common),
     TW_OPTIONS_GROUP("Running"),
+    {"batch-tokens", 0, TW_INT, &batch_tokens, "N",
+     "tokens that a model computes at a time; more is faster and takes more memory", 1, 1e9, NULL,
+     TW_OPTION_RUNTIME},
     TW_OPTION_THREADS(common),
     TW_OPTIONS_END,
 };
 
 static const tw_usage usage = {
     .name = "score",
-    .purpose = "Measure samples against references",
-    .synopsis = "[--metrics LIST] [options] [FILE...]",
-    .example = "sample -m policy --greedy test.jsonl.zst | score --json | jq .metrics.rougeL.mean",
+    .purpose = "Measure samples against references, and by models",
+    .synopsis = "[--metrics LIST] [-m MODEL] [-g GUIDANCE] [options] [FILE...]",
+    .example = "sample -m policy --greedy test.jsonl.zst | score --json | jq .metrics.rougeL.mean\n"
+               "score --metrics perplexity -m policy test.jsonl.zst\n"
+               "score --color -g guidance ranked.jsonl.zst | less -R",
     .options = options,
 };
 
-enum { MEASURES = 3 };
-
 typedef struct run {
-    tw_measure *measures[MEASURES]; /* columns side by side, in this order */
-    size_t measure_count;
-    const tw_column **columns; /* [stride] */
-    size_t stride;
+    tw_measures *measures;
     double *values, *weights; /* [rows, stride]: all records for the summary, else a block */
     size_t rows, capacity;
-    tw_tokenizer *tokenizer; /* with --color */
+    tw_tokenizer *tokenizer; /* with --tokenizer */
     tw_records *records;
     tw_writer *writer;
     tw_progress *progress;
@@ -83,38 +102,36 @@ typedef struct run {
 /* Room for a block's rows behind those there are; weights 1. */
 static void make_room(run *run)
 {
+    const size_t stride = run->measures->stride;
     if (run->capacity - run->rows < TW_BLOCK_RECORDS) {
         run->capacity = 2 * run->capacity + TW_BLOCK_RECORDS;
-        run->values = tw_realloc(run->values, run->capacity * run->stride, sizeof(double));
-        run->weights = tw_realloc(run->weights, run->capacity * run->stride, sizeof(double));
+        run->values = tw_realloc(run->values, run->capacity * stride, sizeof(double));
+        run->weights = tw_realloc(run->weights, run->capacity * stride, sizeof(double));
     }
-    for (size_t i = run->rows * run->stride; i < (run->rows + run->block.count) * run->stride; i++)
+    for (size_t i = run->rows * stride; i < (run->rows + run->block.count) * stride; i++)
         run->weights[i] = 1;
 }
 
 static int measure_block(run *run)
 {
-    tw_findings findings = {run->values + run->rows * run->stride,
-                            run->weights + run->rows * run->stride, run->stride, run->errors};
-    for (size_t m = 0; m < run->measure_count; m++) {
-        tw_measure *measure = run->measures[m];
-        if (measure->run(measure, &run->block, &findings) != 0)
-            return -1;
-        findings.values += measure->count;
-        findings.weights += measure->count;
-    }
-    return 0;
+    const size_t stride = run->measures->stride;
+    const tw_findings findings = {run->values + run->rows * stride,
+                                  run->weights + run->rows * stride, stride, run->errors};
+    return tw_measures_run(run->measures, &run->block, &findings);
 }
 
 /* Writes the record with its row as `metrics`. */
 static int write_record(run *run, const tw_record *record, size_t row)
 {
+    const tw_measures *measures = run->measures;
     json_t *found = json_object();
-    for (size_t c = 0; c < run->stride; c++) {
-        const double value = run->values[row * run->stride + c];
-        if (run->weights[row * run->stride + c] != 0)
-            json_object_set_new(found, run->columns[c]->name,
-                                json_real(run->columns[c]->exponential ? exp(value) : value));
+    for (size_t c = 0; c < measures->shown; c++) {
+        const tw_column *column = measures->columns[c];
+        const size_t at = row * measures->stride + measures->places[c];
+        const double value = column->exponential ? exp(run->values[at]) : run->values[at];
+        if (run->weights[at] != 0)
+            json_object_set_new(found, column->name,
+                                isfinite(value) ? json_real(value) : json_null());
     }
     json_object_set_new(record->json, "metrics", found);
     return tw_record_write(run->writer, record->json);
@@ -133,16 +150,23 @@ static int write_text(run *run, char *text)
     return status;
 }
 
+static int show_record(run *run, const tw_record *record)
+{
+    const tw_tokenizer *tokenizer =
+        guidance_path ? run->measures->guidance->model->tokenizer : run->tokenizer;
+    return write_text(run, tw_show_record(record, tokenizer, tw_paint_wanted(true)));
+}
+
 /* One record that was measured without error; keeps its row for the summary. */
 static int finish_record(run *run, const tw_record *record, size_t row)
 {
     if (per_record)
         return write_record(run, record, row);
     if (color)
-        return write_text(run, tw_show_record(record, run->tokenizer, tw_paint_wanted(true)));
-    const size_t bytes = run->stride * sizeof(double);
-    memmove(run->values + run->rows * run->stride, run->values + row * run->stride, bytes);
-    memmove(run->weights + run->rows * run->stride, run->weights + row * run->stride, bytes);
+        return show_record(run, record);
+    const size_t stride = run->measures->stride, bytes = stride * sizeof(double);
+    memmove(run->values + run->rows * stride, run->values + row * stride, bytes);
+    memmove(run->weights + run->rows * stride, run->weights + row * stride, bytes);
     run->rows++;
     return 0;
 }
@@ -166,10 +190,14 @@ static int finish_block(run *run)
 
 static int write_summary(run *run)
 {
-    tw_interval *intervals = tw_alloc(run->stride, sizeof *intervals);
-    const tw_report report = {run->rows, run->stride, run->columns, intervals};
-    tw_bootstrap(run->values, run->weights, run->rows, run->stride, (uint64_t)common.seed,
+    const tw_measures *measures = run->measures;
+    tw_interval *intervals = tw_alloc(measures->stride, sizeof *intervals);
+    tw_interval shown[TW_SELECTION_MAX];
+    const tw_report report = {run->rows, measures->shown, measures->columns, shown};
+    tw_bootstrap(run->values, run->weights, run->rows, measures->stride, (uint64_t)common.seed,
                  intervals);
+    for (size_t c = 0; c < measures->shown; c++)
+        shown[c] = intervals[measures->places[c]];
     int status;
     if (as_json || common.output || !isatty(STDOUT_FILENO)) {
         json_t *json = tw_report_json(&report);
@@ -182,6 +210,16 @@ static int write_summary(run *run)
     return status;
 }
 
+static void note_cuts(const run *run)
+{
+    for (int i = 0; i < run->measures->model_count && !common.quiet; i++) {
+        const tw_measuring_model *model = &run->measures->models[i];
+        if (model->encoded.prompts_cut + model->encoded.completions_cut > 0)
+            tw_warn("%" PRIu64 " prompts and %" PRIu64 " completions were cut to fit %s",
+                    model->encoded.prompts_cut, model->encoded.completions_cut, model->path);
+    }
+}
+
 static int score_all(run *run)
 {
     uint64_t done = 0;
@@ -192,37 +230,50 @@ static int score_all(run *run)
             return -1;
         tw_progress_update(run->progress, done += run->block.count, NULL);
     }
+    if (status == 0)
+        note_cuts(run);
     if (status == 0 && !per_record && !color)
         status = write_summary(run);
     return status;
 }
 
-static int open_measures(run *run, const tw_metric *list, int count)
+static int open_measures(run *run, const tw_selection *selection)
 {
-    if (!color && !(run->measures[run->measure_count++] =
-                        tw_text_measure(list, count, !no_stem, completion_field)))
-        return -1;
-    for (size_t m = 0; m < run->measure_count; m++)
-        run->stride += run->measures[m]->count;
-    run->columns = tw_alloc(run->stride, sizeof *run->columns);
-    for (size_t m = 0, c = 0; m < run->measure_count; m++)
-        for (size_t i = 0; i < run->measures[m]->count; i++)
-            run->columns[c++] = &run->measures[m]->columns[i];
-    return 0;
+    const tw_measures_options options = {
+        .selection = color ? NULL : selection,
+        .stem = !no_stem,
+        /* Text metrics that nobody asked for must not refuse what a model can measure. */
+        .optional = !metrics && (model_path || guidance_path),
+        .model = model_path,
+        .guidance = guidance_path,
+        .completion_field = completion_field,
+        .limits = {.max_prompt_tokens = (size_t)max_prompt_tokens,
+                   .max_completion_tokens = (size_t)max_completion_tokens,
+                   .prefix = prefix,
+                   .strict = strict,
+                   .retokenize = retokenize},
+        .batch_rows = (size_t)batch_tokens,
+    };
+    run->measures = tw_measures_open(&options);
+    return run->measures ? 0 : -1;
 }
 
 static int open_run(run *run, char **files, int count)
 {
     const tw_records_options records = {.prompt_field = prompt_field,
                                         .completion_field = completion_field,
+                                        .need = run->measures->model_count > 0 ? TW_NEED_PROMPT : 0,
                                         .max_errors = common.max_errors};
+    const tw_measuring_model *models = run->measures->models;
+    const char *digests[] = {models[0].digest, models[1].digest};
     const tw_writer_options text = {.path = common.output, .plain = true};
-    if (color && !(run->tokenizer = tw_tokenizer_open(tokenizer_path)))
+    if (color && tokenizer_path && !(run->tokenizer = tw_tokenizer_open(tokenizer_path)))
         return -1;
     if (!(run->records = tw_records_open(files, count, &records)))
         return -1;
-    run->writer =
-        per_record ? tw_output_open(&common, &usage, NULL, 0, run->records) : tw_writer_open(&text);
+    run->writer = per_record ? tw_output_open(&common, &usage, digests, run->measures->model_count,
+                                              run->records)
+                             : tw_writer_open(&text);
     run->progress = tw_progress_new("records", 0, common.quiet);
     return run->writer ? 0 : -1;
 }
@@ -233,44 +284,44 @@ static int close_run(run *run, int status)
     if (status != 0)
         tw_warn("%s", tw_error());
     tw_block_clear(&run->block);
-    for (size_t m = 0; m < run->measure_count; m++)
-        if (run->measures[m])
-            run->measures[m]->free(run->measures[m]);
     for (size_t i = 0; i < TW_BLOCK_RECORDS; i++)
         free(run->errors[i]);
-    free(run->columns);
     free(run->values);
     free(run->weights);
     tw_tokenizer_free(run->tokenizer);
+    tw_measures_free(run->measures);
     tw_records_close(run->records);
     return status != 0 ? TW_EXIT_DATA : TW_EXIT_OK;
 }
 
-/* What the option table cannot say. Returns the number of metrics, -1 on failure. */
-static int check_options(tw_metric list[TW_METRICS])
+/* What the option table cannot say. */
+static int check_options(tw_selection *selection)
 {
     if (per_record + color + as_json > 1)
         return tw_fail("--json, --per-record and --color exclude each other");
-    if (color && !tokenizer_path)
-        return tw_fail("--color needs --tokenizer");
-    const int count = tw_metric_list(metrics, list);
-    return count < 0 ? tw_fail_in("--metrics") : count;
+    if (color && !tokenizer_path == !guidance_path)
+        return tw_fail("--color needs either --tokenizer or -g, whose tokenizer it takes");
+    if (color && model_path)
+        return tw_fail("--color shows rewards, for which -m has no use");
+    if (tw_select(metrics, model_path, guidance_path, selection) != 0)
+        return tw_fail_in("--metrics");
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
     static run run;
-    tw_metric list[TW_METRICS];
-    int first = 0, count = 0;
+    tw_selection selection;
+    int first = 0;
     const tw_parsed parsed = tw_parse_options(&usage, argc, argv, &first);
     if (parsed == TW_PARSED_DONE)
         return TW_EXIT_OK;
-    if (parsed == TW_PARSED_BAD || (count = check_options(list)) < 0) {
+    if (parsed == TW_PARSED_BAD || check_options(&selection) != 0) {
         tw_warn("%s", tw_error());
         return TW_EXIT_USAGE;
     }
     tw_common_apply(&common);
-    int status = open_measures(&run, list, count);
+    int status = open_measures(&run, &selection);
     if (status == 0)
         status = open_run(&run, argv + first, argc - first);
     if (status == 0)

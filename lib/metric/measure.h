@@ -36,8 +36,9 @@ struct tw_measure {
 };
 
 /* The metrics list[count] of judge.h: a record's value is the mean over its
- * samples. NULL on failure. */
+ * samples. A record that lacks what a comparing metric needs is bad, or, when
+ * those are optional, has no values. NULL on failure. */
 tw_measure *tw_text_measure(const tw_metric *list, int count, bool stem,
-                            const char *completion_field);
+                            const char *completion_field, bool optional);
 
 #endif

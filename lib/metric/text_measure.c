@@ -10,6 +10,7 @@ typedef struct text_measure {
     tw_column columns[TW_METRICS];
     tw_metric list[TW_METRICS];
     tw_panel *panel;
+    bool optional;
 } text_measure;
 
 /* The means over a record's texts into row[count]. */
@@ -28,13 +29,25 @@ static int measure_record(const text_measure *measure, const tw_record *record, 
     return status;
 }
 
+/* Whether a record has no values: there is nothing to compare, and need not be. */
+static bool passed_over(const text_measure *measure, const tw_record *record, double *weights)
+{
+    if (!measure->optional || (record->samples && record->completion))
+        return false;
+    for (size_t c = 0; c < measure->base.count; c++)
+        weights[c] = 0;
+    return true;
+}
+
 static int run(tw_measure *base, tw_block *block, const tw_findings *findings)
 {
     const text_measure *measure = (const text_measure *)base;
 #pragma omp parallel for schedule(dynamic, 4)
     for (size_t i = 0; i < block->count; i++) {
-        double *row = findings->values + i * findings->stride;
-        if (!findings->errors[i] && measure_record(measure, &block->records[i], row) != 0)
+        const tw_record *record = &block->records[i];
+        const size_t row = i * findings->stride;
+        if (!findings->errors[i] && !passed_over(measure, record, findings->weights + row) &&
+            measure_record(measure, record, findings->values + row) != 0)
             findings->errors[i] = tw_strdup(tw_error());
     }
     return 0;
@@ -48,7 +61,7 @@ static void free_measure(tw_measure *base)
 }
 
 tw_measure *tw_text_measure(const tw_metric *list, int count, bool stem,
-                            const char *completion_field)
+                            const char *completion_field, bool optional)
 {
     unsigned metrics = 0;
     text_measure *measure = tw_alloc(1, sizeof *measure);
@@ -58,6 +71,7 @@ tw_measure *tw_text_measure(const tw_metric *list, int count, bool stem,
         metrics |= TW_METRIC_BIT(list[i]);
     }
     measure->base = (tw_measure){measure->columns, (size_t)count, run, free_measure};
+    measure->optional = optional;
     measure->panel = tw_panel_new(metrics, stem, completion_field);
     if (measure->panel)
         return &measure->base;

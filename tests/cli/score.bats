@@ -104,7 +104,7 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
     refused 2 '--metrics: unknown metric "bleu"; there are meteor, *' score --metrics rouge1,bleu samples.jsonl
     refused 2 '--metrics: metric rouge1 is named twice' score --metrics rouge1,rouge1 samples.jsonl
     refused 2 '--json, --per-record and --color exclude each other' score --json --per-record samples.jsonl
-    refused 2 '--color needs --tokenizer' score --color samples.jsonl
+    refused 2 '--color needs either --tokenizer or -g*' score --color samples.jsonl
 }
 
 @test "bad records: place, field, what was expected; no output file" {

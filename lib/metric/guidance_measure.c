@@ -1,0 +1,119 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "guidance/plackett-luce.h"
+#include "metric/model_measure.h"
+
+enum { PAIRWISE, REWARD, COLUMNS };
+static const tw_column columns[COLUMNS] = {{"pairwise", false}, {"reward", false}};
+
+typedef struct guidance_measure {
+    tw_measure base;
+    const tw_guidance *guidance;
+    tw_sequence_options options;
+    tw_sequences sequences;
+    tw_batch batch;
+    tw_tape *tape;
+} guidance_measure;
+
+static void compute(void *context, const tw_sequences *sequences, size_t from, size_t to)
+{
+    guidance_measure *measure = context;
+    tw_batch *batch = &measure->batch;
+    size_t prompt = 0;
+    tw_batch_clear(batch);
+    for (size_t i = from; i < to; i++) {
+        const tw_sequence *sequence = &sequences->all[i];
+        const tw_ids *ids = &sequences->prompts[sequence->record];
+        if (tw_sequences_opens(sequences, from, i))
+            prompt = tw_batch_add(batch, ids->ids, ids->count, -1);
+        tw_batch_add(batch, sequence->ids.ids, sequence->ids.count, (int64_t)prompt);
+    }
+    const tw_tensor *rewards = tw_guidance_rewards(measure->guidance, measure->tape, batch);
+    memcpy(sequences->all[from].values, rewards->x, rewards->rows * sizeof *rewards->x);
+    tw_tape_reset(measure->tape);
+}
+
+/* Pairs of the record's samples that have a `score`; e of METHOD.md is over all of them. */
+static tw_pairs count_pairs(const guidance_measure *measure, size_t record)
+{
+    const tw_sequences *sequences = &measure->sequences;
+    const tw_sequence *all = &sequences->all[sequences->first[record]];
+    const size_t count = sequences->first[record + 1] - sequences->first[record];
+    size_t *lengths = tw_alloc(count, sizeof *lengths), scored = 0;
+    double *e = tw_alloc(count, sizeof *e), *scores = tw_alloc(count, sizeof *scores);
+    tw_pairs pairs = {0};
+    for (size_t k = 0; k < count; k++)
+        lengths[k] = all[k].ids.count;
+    tw_aggregate_scores(&measure->guidance->settings.aggregate, all->values, lengths, count, e);
+    for (size_t k = 0; k < count; k++) {
+        const json_t *score = json_object_get(all[k].json, "score");
+        if (!json_is_number(score))
+            continue;
+        e[scored] = e[k];
+        scores[scored++] = json_number_value(score);
+    }
+    tw_count_pairs(scores, e, scored, &pairs);
+    free(lengths);
+    free(e);
+    free(scores);
+    return pairs;
+}
+
+/* A sample that was read from its text gets the ids that the rewards belong to. */
+static void write_tokens(const guidance_measure *measure, const tw_sequence *sequence)
+{
+    if (json_object_get(sequence->json, "tokens") && !measure->options.encoding.retokenize)
+        return;
+    json_t *tokens = json_array();
+    for (size_t t = 0; t < sequence->ids.count; t++)
+        json_array_append_new(tokens, json_integer(sequence->ids.ids[t]));
+    json_object_set_new(sequence->json, "tokens", tokens);
+}
+
+static int finish(void *context, const tw_record *record, size_t i, double *values, double *weights)
+{
+    const guidance_measure *measure = context;
+    const tw_sequences *sequences = &measure->sequences;
+    size_t tokens = 0;
+    const double sum = tw_sequences_sum(sequences, i, &tokens);
+    if (tw_sequences_write(sequences, record, i, "rewards") != 0)
+        return -1;
+    for (size_t s = sequences->first[i]; record->samples && s < sequences->first[i + 1]; s++)
+        write_tokens(measure, &sequences->all[s]);
+    const tw_pairs pairs = record->samples ? count_pairs(measure, i) : (tw_pairs){0};
+    values[PAIRWISE] = pairs.count > 0 ? pairs.right / (double)pairs.count : 0;
+    weights[PAIRWISE] = (double)pairs.count;
+    values[REWARD] = sum / (double)tokens;
+    weights[REWARD] = (double)tokens;
+    return 0;
+}
+
+static int run(tw_measure *base, tw_block *block, const tw_findings *findings)
+{
+    guidance_measure *measure = (guidance_measure *)base;
+    return tw_sequences_measure(&measure->sequences, block, findings, compute, finish, measure);
+}
+
+static void free_measure(tw_measure *base)
+{
+    guidance_measure *measure = (guidance_measure *)base;
+    tw_sequences_clear(&measure->sequences);
+    tw_batch_free(&measure->batch);
+    tw_tape_free(measure->tape);
+    free(measure);
+}
+
+tw_measure *tw_guidance_measure(const tw_guidance *guidance, const tw_sequence_options *options)
+{
+    if (tw_encoding_check(&options->encoding) != 0)
+        return NULL;
+    guidance_measure *measure = tw_alloc(1, sizeof *measure);
+    measure->base = (tw_measure){columns, COLUMNS, run, free_measure};
+    measure->guidance = guidance;
+    measure->options = *options;
+    measure->sequences.options = &measure->options;
+    measure->tape = tw_tape_new(false);
+    return &measure->base;
+}

@@ -1,0 +1,123 @@
+#include "metric/measures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+
+static int add(tw_measures *measures, tw_measure *measure)
+{
+    if (!measure)
+        return -1;
+    measures->measures[measures->count++] = measure;
+    measures->stride += measure->count;
+    return 0;
+}
+
+/* How a model is to read the records. */
+static tw_sequence_options reading(tw_measures *measures, const tw_measures_options *options,
+                                   const char *path, const tw_model *model)
+{
+    tw_measuring_model *reader = &measures->models[measures->model_count++];
+    const tw_encoding *limits = &options->limits;
+    tw_encoding encoding = tw_encoding_of(model);
+    encoding.max_prompt_tokens = limits->max_prompt_tokens;
+    encoding.max_completion_tokens = limits->max_completion_tokens;
+    encoding.prefix = limits->prefix;
+    encoding.strict = limits->strict;
+    encoding.retokenize = limits->retokenize;
+    reader->path = path;
+    return (tw_sequence_options){encoding, options->completion_field, options->batch_rows,
+                                 &reader->encoded};
+}
+
+static int add_model(tw_measures *measures, const tw_measures_options *options)
+{
+    if (!(measures->model = tw_model_open(options->model, TW_USE_FROZEN)))
+        return -1;
+    const tw_sequence_options sequences =
+        reading(measures, options, options->model, measures->model);
+    if (add(measures, tw_likelihood_measure(measures->model, &sequences)) != 0)
+        return tw_fail_in("%s", options->model);
+    return 0;
+}
+
+static int add_guidance(tw_measures *measures, const tw_measures_options *options)
+{
+    if (!(measures->guidance = tw_guidance_open(options->guidance, TW_USE_FROZEN)))
+        return -1;
+    const tw_sequence_options sequences =
+        reading(measures, options, options->guidance, measures->guidance->model);
+    if (add(measures, tw_guidance_measure(measures->guidance, &sequences)) != 0)
+        return tw_fail_in("%s", options->guidance);
+    return 0;
+}
+
+/* The model before the guidance, which may add `tokens` to samples. */
+static int add_all(tw_measures *measures, const tw_measures_options *options)
+{
+    const tw_selection *selection = options->selection;
+    if (selection && selection->text_count > 0 &&
+        add(measures, tw_text_measure(selection->text, selection->text_count, options->stem,
+                                      options->completion_field, options->optional)) != 0)
+        return -1;
+    if (options->model && add_model(measures, options) != 0)
+        return -1;
+    if (options->guidance && add_guidance(measures, options) != 0)
+        return -1;
+    for (int i = 0; i < measures->model_count; i++)
+        if (tw_model_digest(measures->models[i].path, measures->models[i].digest) != 0)
+            return -1;
+    return 0;
+}
+
+/* Finds the selected columns among the measured. */
+static void choose_columns(tw_measures *measures, const tw_selection *selection)
+{
+    size_t place = 0;
+    for (size_t m = 0; m < measures->count; m++)
+        for (size_t i = 0; i < measures->measures[m]->count; i++, place++)
+            for (size_t c = 0; c < selection->count; c++)
+                if (strcmp(measures->measures[m]->columns[i].name, selection->names[c]) == 0) {
+                    measures->columns[c] = &measures->measures[m]->columns[i];
+                    measures->places[c] = place;
+                }
+    measures->shown = selection->count;
+}
+
+tw_measures *tw_measures_open(const tw_measures_options *options)
+{
+    tw_measures *measures = tw_alloc(1, sizeof *measures);
+    if (add_all(measures, options) != 0) {
+        tw_measures_free(measures);
+        return NULL;
+    }
+    if (options->selection)
+        choose_columns(measures, options->selection);
+    return measures;
+}
+
+int tw_measures_run(tw_measures *measures, tw_block *block, const tw_findings *findings)
+{
+    tw_findings at = *findings;
+    for (size_t m = 0; m < measures->count; m++) {
+        tw_measure *measure = measures->measures[m];
+        if (measure->run(measure, block, &at) != 0)
+            return -1;
+        at.values += measure->count;
+        at.weights += measure->count;
+    }
+    return 0;
+}
+
+void tw_measures_free(tw_measures *measures)
+{
+    if (!measures)
+        return;
+    for (size_t m = 0; m < measures->count; m++)
+        measures->measures[m]->free(measures->measures[m]);
+    tw_model_free(measures->model);
+    tw_guidance_free(measures->guidance);
+    free(measures);
+}

@@ -1,0 +1,48 @@
+#ifndef TW_METRIC_MEASURES_H
+#define TW_METRIC_MEASURES_H
+
+#include "metric/model_measure.h"
+#include "metric/selection.h"
+
+/* All that one run of `score` measures: the measures side by side, and the columns of theirs
+ * that are reported. */
+
+typedef struct tw_measures_options {
+    const tw_selection *selection; /* NULL: no text metrics, and nothing is reported */
+    bool stem;                     /* see tw_text_measure */
+    bool optional;                 /* the same */
+    const char *model, *guidance;  /* folders; NULL: none */
+    const char *completion_field;  /* NULL: "completion" */
+    tw_encoding limits;            /* of it: limits, prefix, strict and retokenize */
+    size_t batch_rows;
+} tw_measures_options;
+
+/* A model, and what became of the records on their way to its tokens. */
+typedef struct tw_measuring_model {
+    const char *path; /* borrowed */
+    char digest[17];  /* tw_model_digest */
+    tw_encoded encoded;
+} tw_measuring_model;
+
+typedef struct tw_measures {
+    size_t stride;                              /* columns measured */
+    const tw_column *columns[TW_SELECTION_MAX]; /* [shown]: those reported ... */
+    size_t places[TW_SELECTION_MAX];            /* ... and where in a row they are */
+    size_t shown;
+    tw_measuring_model models[2]; /* [model_count] */
+    int model_count;
+    tw_model *model;         /* NULL: none */
+    tw_guidance *guidance;   /* NULL: none */
+    tw_measure *measures[3]; /* [count], their columns beside each other in this order */
+    size_t count;
+} tw_measures;
+
+/* NULL on failure. */
+tw_measures *tw_measures_open(const tw_measures_options *options);
+
+/* See tw_measure; findings has `stride` columns. */
+int tw_measures_run(tw_measures *measures, tw_block *block, const tw_findings *findings);
+
+void tw_measures_free(tw_measures *measures); /* accepts NULL */
+
+#endif
