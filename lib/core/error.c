@@ -49,9 +49,18 @@ const char *tw_program(void)
     return program;
 }
 
+static void (*before_warning)(void);
+
+void tw_before_warning(void (*prepare)(void))
+{
+    before_warning = prepare;
+}
+
 void tw_warn(const char *format, ...)
 {
     char line[MESSAGE_SIZE + 256];
+    if (before_warning)
+        before_warning();
     int head = snprintf(line, sizeof line - 1, "%s: ", program);
     va_list args;
     va_start(args, format);

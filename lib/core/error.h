@@ -22,6 +22,9 @@ const char *tw_error(void);
 void tw_set_program(const char *name);
 const char *tw_program(void);
 
+/* Called before each diagnostic; progress clears its line by it. */
+void tw_before_warning(void (*prepare)(void));
+
 /* Prints `program: message` on stderr, as one write. */
 void tw_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

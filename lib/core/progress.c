@@ -98,6 +98,16 @@ static void bar_text(const tw_progress *progress, char *text)
     memcpy(text + 1 + BAR, "] ", 3);
 }
 
+/* A line is on the terminal: a diagnostic must not be written behind it. */
+static bool drawn;
+
+static void clear_line(void)
+{
+    if (drawn)
+        fputs("\r\033[K", stderr);
+    drawn = false;
+}
+
 static int columns(void)
 {
     struct winsize size;
@@ -118,6 +128,8 @@ static void redraw(const tw_progress *progress, const char *text)
         length = room + 1;
     memcpy(line + length, "\033[K", 4);
     fputs(line, stderr);
+    drawn = true;
+    tw_before_warning(clear_line);
 }
 
 void tw_progress_update(tw_progress *progress, uint64_t done, const char *note)
@@ -142,7 +154,7 @@ void tw_progress_clear(tw_progress *progress)
 {
     if (!progress || progress->quiet || !progress->terminal)
         return;
-    fputs("\r\033[K", stderr);
+    clear_line();
     progress->last = 0;
 }
 
@@ -155,8 +167,6 @@ void tw_progress_end(tw_progress *progress)
         double time = now(), rate = rate_of(progress, time);
         clock_text(time - progress->start, elapsed, sizeof elapsed);
         snprintf(speed, sizeof speed, rate_format(rate), rate);
-        if (progress->terminal)
-            fputs("\r\033[K", stderr);
         tw_warn("done %llu %s in %s, %s %s/s", (unsigned long long)progress->done, progress->unit,
                 elapsed, speed, progress->unit);
     }

@@ -35,6 +35,7 @@ struct tw_writer {
     size_t used;
     unsigned frame_lines; /* lines in the open frame */
     bool live;            /* somebody may be waiting at the other end */
+    bool begun;           /* there is a frame, or part of one */
     int failed;           /* errno of the first failure */
 };
 
@@ -99,8 +100,10 @@ static int compress(tw_writer *writer, const char *bytes, size_t count, ZSTD_End
 
 static int end_frame(tw_writer *writer)
 {
-    if (!writer->zstd || writer->frame_lines == 0)
+    if (!writer->zstd || (writer->begun && writer->frame_lines == 0))
         return 0;
+    /* No bytes at all would be a truncated stream to zstd: then an empty frame. */
+    writer->begun = true;
     writer->frame_lines = 0;
     return compress(writer, NULL, 0, ZSTD_e_end);
 }
@@ -116,6 +119,7 @@ static int compressed_line(tw_writer *writer, const char *line, size_t length)
     if (compress(writer, line, length, ZSTD_e_continue) < 0 ||
         compress(writer, "\n", 1, ZSTD_e_continue) < 0)
         return -1;
+    writer->begun = true;
     unsigned lines = ++writer->frame_lines;
     if (lines == TW_FRAME_LINES)
         return end_frame(writer);
@@ -199,6 +203,7 @@ static int start_compression(tw_writer *writer, const tw_writer_options *options
         return tw_fail("%s: the provenance is too long (%zu bytes)", writer->name, size);
     unsigned char head[TW_SKIPPABLE_HEAD];
     tw_skippable_head(head, (uint32_t)size);
+    writer->begun = true;
     if (append(writer, (const char *)head, sizeof head) < 0)
         return -1;
     return append(writer, options->provenance, size);

@@ -106,6 +106,20 @@ static void test_round_trip(void **state)
     expect_lines("/dev/null", 0, 0);
 }
 
+/* Without lines and provenance there still is a stream: one empty frame. */
+static void test_empty(void **state)
+{
+    (void)state;
+    tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = "empty"});
+    assert_int_equal(tw_writer_close(writer), 0);
+    size_t size = 0;
+    char *bytes = scratch_read("empty", &size), out[8];
+    assert_int_equal(ZSTD_findFrameCompressedSize(bytes, size), size);
+    assert_int_equal(ZSTD_decompress(out, sizeof out, bytes, size), 0);
+    free(bytes);
+    expect_lines("empty", 0, 0);
+}
+
 /* Frames hold TW_FRAME_LINES whole lines with checksums, behind the provenance. */
 static void test_format(void **state)
 {
@@ -538,14 +552,14 @@ static void test_standard_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_format),
-        cmocka_unit_test(test_same_bytes),      cmocka_unit_test(test_joined),
-        cmocka_unit_test(test_provenance),      cmocka_unit_test(test_foreign_input),
-        cmocka_unit_test(test_last_line),       cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flipped),         cmocka_unit_test(test_long_line),
-        cmocka_unit_test(test_atomic),          cmocka_unit_test(test_unwritable),
-        cmocka_unit_test(test_broken_pipe),     cmocka_unit_test(test_streaming),
-        cmocka_unit_test(test_standard_output),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_format),        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_joined),        cmocka_unit_test(test_provenance),
+        cmocka_unit_test(test_foreign_input), cmocka_unit_test(test_last_line),
+        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_long_line),     cmocka_unit_test(test_atomic),
+        cmocka_unit_test(test_unwritable),    cmocka_unit_test(test_broken_pipe),
+        cmocka_unit_test(test_streaming),     cmocka_unit_test(test_standard_output),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
