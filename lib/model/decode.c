@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/error.h"
 #include "core/rng.h"
 #include "tensor/gemm.h"
 
@@ -34,6 +35,7 @@ typedef struct decoder {
     strand *strands;
     size_t count, capacity;
     size_t tokens;        /* of the cache, promised to jobs */
+    bool broken;          /* the model gave what is not a number */
     float *logits;        /* [LOGIT_ROWS, vocab_size] */
     tw_sampler *samplers; /* [threads] */
 } decoder;
@@ -122,6 +124,11 @@ static void draw_next(decoder *d, const strand *at, const float *logits)
         tw_sample_token(&d->samplers[omp_get_thread_num()], &d->options->sampling, logits,
                         config->vocab_size, seen, seen_count, early ? config->eos : -1, uniform);
     free(seen);
+    if (drawn.token < 0) {
+#pragma omp atomic write
+        d->broken = true;
+        drawn.token = 0; /* whatever happens next stays inside the vocabulary */
+    }
     sample->tokens[sample->count] = drawn.token;
     sample->logprobs[sample->count++] = drawn.logprob;
     sample->stopped = drawn.token == config->eos;
@@ -168,6 +175,8 @@ static int finish_job(decoder *d, job *done, const tw_decode_calls *calls)
 /* Strands whose sample is complete leave; the others keep their order. */
 static int remove_finished(decoder *d, const tw_decode_calls *calls)
 {
+    if (d->broken)
+        return tw_fail("the model's logits are not numbers: do its weights overflow?");
     size_t kept = 0;
     int status = 0;
     for (size_t i = 0; i < d->count; i++) {

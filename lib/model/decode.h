@@ -53,7 +53,8 @@ typedef struct tw_decode_calls {
     void *context;
 } tw_decode_calls;
 
-/* Runs until next gives NULL and nothing is under way. 0, or -1 from done. */
+/* Runs until next gives NULL and nothing is under way. 0, or -1 from done, or when the
+ * model's logits are not numbers. */
 int tw_decode(const tw_model *model, const tw_decode_options *options,
               const tw_decode_calls *calls);
 

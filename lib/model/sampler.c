@@ -1,5 +1,6 @@
 #include "model/sampler.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ static void penalise(float *logits, const float *original, const int32_t *seen, 
     /* from the original, so that a token seen twice is penalised once */
     for (size_t i = 0; i < count; i++) {
         float logit = original[seen[i]];
-        logits[seen[i]] = logit > 0 ? logit / penalty : logit * penalty;
+        logit = logit > 0 ? logit / penalty : logit * penalty;
+        logits[seen[i]] = fmaxf(fminf(logit, FLT_MAX), -FLT_MAX);
     }
 }
 
@@ -90,7 +92,7 @@ static int32_t draw(const tw_sampling *sampling, float *p, int32_t *kept, size_t
     float threshold = -INFINITY;
     if (sampling->top_k > 0 && (size_t)sampling->top_k < n)
         threshold = kth_largest(p, n, (size_t)sampling->top_k, heap);
-    float max = tw_row_max(p, n), inverse = (float)(1.0 / sampling->temperature);
+    float max = tw_row_max(p, n), inverse = (float)fmin(1.0 / sampling->temperature, FLT_MAX);
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
         if (p[i] >= threshold && p[i] > -INFINITY)
@@ -128,6 +130,8 @@ tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const 
     memcpy(work, logits, vocabulary * sizeof *work);
     float max = tw_row_max(work, vocabulary);
     float log_sum = max + logf(tw_row_exp(work, vocabulary, max));
+    if (!isfinite(log_sum)) /* one that is not a number makes the sum none */
+        return (tw_draw){-1, log_sum};
     memcpy(work, logits, vocabulary * sizeof *work);
     if (sampling->repetition_penalty != 1)
         penalise(work, logits, seen, seen_count, (float)sampling->repetition_penalty);

@@ -21,7 +21,7 @@ typedef struct tw_sampling {
 extern const tw_sampling tw_sampling_defaults;
 
 typedef struct tw_draw {
-    int32_t token;
+    int32_t token; /* -1: the logits are not numbers */
     float logprob; /* natural log of its probability in the softmax of the logits as they
                       were given: no temperature, penalty or truncation */
 } tw_draw;

@@ -62,6 +62,14 @@ tensor_at() {
         jq --arg name "$2" --argjson size "$size" '8 + $size + .[$name].data_offsets[0]'
 }
 
+# overflow FOLDER: weights that are numbers, but so large that nothing after them is.
+overflow() {
+    local at i
+    at=$(tensor_at "$1" transformer.ln_f.weight)
+    for i in {1..40}; do printf '\377\377\177\177'; done |
+        dd of="$1/model.safetensors" bs=1 seek="$at" conv=notrunc status=none
+}
+
 # exchange_rows FOLDER WIDTH A B: two rows of the embedding change places.
 exchange_rows() {
     local file=$1/model.safetensors bytes=$((4 * $2)) at

@@ -181,6 +181,8 @@ draw() {
     printf '\0\0\300\177' | dd of=bad/model.safetensors bs=1 conv=notrunc status=none \
         seek=$(($(tensor_at bad transformer.h.1.mlp.c_fc.weight) + 400))
     bad 'transformer.h.1.mlp.c_fc.weight: '
+    overflow bad
+    bad "the model's logits are not numbers"
     rm bad/spiece.model
     bad 'bad: no tokenizer: looked for spiece.model'
     jq '.vocab_size = 600' "$model/config.json" >bad/config.json

@@ -160,6 +160,40 @@ static void test_greedy_and_logprob(void **state)
     tw_sampler_free(&sampler);
 }
 
+/* Whatever the options, no token comes of what is not a number, and one of the
+ * vocabulary of all that is. */
+static void test_not_numbers(void **state)
+{
+    (void)state;
+    tw_sampler sampler = {0};
+    const float bad[] = {NAN, INFINITY};
+    const tw_sampling all[] = {
+        {.temperature = 1, .top_p = 1, .repetition_penalty = 1},
+        {.temperature = 1, .top_p = 1, .repetition_penalty = 1, .greedy = true},
+        {.temperature = 1e-300, .top_k = 5, .top_p = 0.5, .repetition_penalty = 1e-300},
+        {.temperature = 1e6, .top_k = 5, .top_p = 0.5, .repetition_penalty = 1e6},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        float row[VOCABULARY];
+        for (int j = 0; j < VOCABULARY; j++)
+            row[j] = (j % 2 ? 1e38F : -1e38F) / (float)(j + 1);
+        tw_draw drawn =
+            tw_sample_token(&sampler, &all[i], row, VOCABULARY, (int32_t[]){1, 2}, 2, 0, 0.5);
+        assert_in_range(drawn.token, 1, VOCABULARY - 1);
+        assert_true(isfinite(drawn.logprob));
+        for (size_t k = 0; k < 2; k++)
+            for (int j = 0; j < VOCABULARY; j += VOCABULARY - 1) {
+                float kept = row[j];
+                row[j] = bad[k];
+                drawn = tw_sample_token(&sampler, &all[i], row, VOCABULARY, (int32_t[]){1, 2}, 2,
+                                        -1, 0.5);
+                assert_int_equal(drawn.token, -1);
+                row[j] = kept;
+            }
+    }
+    tw_sampler_free(&sampler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_top_p),
         cmocka_unit_test(test_penalty_and_forbidden),
         cmocka_unit_test(test_greedy_and_logprob),
+        cmocka_unit_test(test_not_numbers),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
