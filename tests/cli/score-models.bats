@@ -1,0 +1,225 @@
+#!/usr/bin/env bats
+# score by models: -m and -g. Their numbers are held to PyTorch's in
+# tests/unit/test_model_measure.c.
+# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
+bats_require_minimum_version 1.5.0
+load helper
+
+setup_file() {
+    # Groups of 2 to 5 texts, scored by the share of one word; prompts of many lengths. Words
+    # by a linear congruential generator: the same on every machine.
+    awk 'function draw(n) { state = state * 16807 % 2147483647; return state % n }
+        function words(n,    text, w) {
+            hits = 0
+            for (w = 1; w <= n; w++) {
+                pick = 1 + draw(6)
+                hits += pick == 1
+                text = (text (w > 1 ? " " : "") word[pick])
+            }
+            return text
+        }
+        BEGIN {
+            state = 42
+            split("fonts logs images audio python server", word, " ")
+            for (i = 1; i <= 120; i++) {
+                printf "{\"id\":%d,\"prompt\":\"%s\",\"completion\":\"%s\",\"samples\":[", i, words(1 + draw(9)), words(3)
+                count = 2 + draw(4)
+                for (k = 1; k <= count; k++) {
+                    length_ = 1 + draw(5)
+                    text = words(length_)
+                    printf "%s{\"text\":\"%s\",\"score\":%.6f}", (k > 1 ? "," : ""), text, hits / length_
+                }
+                print "]}"
+            }
+        }' </dev/null >"$BATS_FILE_TMPDIR/ranked.jsonl"
+    cd "$BATS_FILE_TMPDIR" || return 1
+    head -30 ranked.jsonl >valid.jsonl
+    learn-guidance -q -i "$FIXTURES/gpt2" -o guidance --head-size 32 --learning-rate 0.003 \
+        --eval-every 10 --batch-size 8 --epochs 2 --log log.jsonl --valid valid.jsonl ranked.jsonl
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    ln -s "$BATS_FILE_TMPDIR"/{ranked.jsonl,valid.jsonl,guidance,log.jsonl} .
+    model=$FIXTURES/gpt2
+    both=(-q -m "$model" -g guidance)
+}
+
+@test "-m: logprobs for each token of each sample, nll and perplexity over all tokens" {
+    score -q --plain --per-record --metrics nll,perplexity -m "$model" ranked.jsonl >out
+    same "$(jq -c . ranked.jsonl)" "$(jq -c 'del(.metrics, .samples[].logprobs)' out)"
+    jq -se 'all(.[].samples[]; (.logprobs | length) >= 2 and all(.logprobs[]; . < 0))' out
+    jq -se 'all(((.metrics.nll | exp) / .metrics.perplexity - 1 | fabs) < 1e-12)' out
+    score -q --metrics nll,perplexity -m "$model" ranked.jsonl >all.json
+    jq -ne --slurpfile out out --slurpfile all all.json '
+        ([$out[].samples[].logprobs[]] | -add / length) as $nll | $all[0].metrics
+        | (.nll.mean - $nll | fabs) < 1e-9 and (.perplexity.mean / ($nll | exp) - 1 | fabs) < 1e-9
+        and all(.low < .mean and .mean < .high)'
+}
+
+@test "-m agrees with what sample said when it drew, and with fine-tune's nll" {
+    sample -q -m "$model" -k 3 -s 5 --max-new-tokens 12 --logprobs --plain ranked.jsonl >drawn
+    score -q --plain --per-record --metrics nll -m "$model" --max-completion-tokens 12 drawn >out
+    jq -ne --slurpfile a drawn --slurpfile b out '[$a, $b | map(.samples[].logprobs)] as [$x, $y]
+        | ($x | flatten | length) == ($y | flatten | length)
+        and ([$x, $y | flatten] | transpose | all((.[0] - .[1] | fabs) < 1e-4))'
+    # A record without samples is its completion.
+    jq -c 'del(.samples)' ranked.jsonl >texts
+    score -q --plain --per-record --metrics nll -m "$model" texts >out
+    same "$(jq -c . texts)" "$(jq -c 'del(.metrics, .logprobs)' out)"
+    nll=$(score -q --metrics nll -m "$model" texts | jq .metrics.nll.mean)
+    fine-tune -q -m "$model" -o tuned --steps 1 --eval-every 1 --valid texts --log tune.jsonl texts
+    jq -se --argjson nll "$nll" '(map(select(.validation))[0].validation - $nll | fabs) < 1e-5' tune.jsonl
+}
+
+@test "-g: rewards, tokens where there were none, pairwise and reward" {
+    score -q --plain --per-record --metrics pairwise,reward -g guidance ranked.jsonl >out
+    same "$(jq -c . ranked.jsonl)" "$(jq -c 'del(.metrics, .samples[].rewards, .samples[].tokens)' out)"
+    jq -se 'all(.[].samples[]; (.rewards | length) == (.tokens | length) and all(.rewards[]; . > 0 and . < 1.4))' out
+    # By hand, for the average: C times the mean reward.
+    score -q --metrics pairwise,reward -g guidance ranked.jsonl >all.json
+    jq -ne --slurpfile out out --slurpfile all all.json '
+        [$out[].samples | [.[] | [.score, (.rewards | add / length)]] as $s
+            | range($s | length) as $i | range($i) as $j | [$s[$i], $s[$j]] | select(.[0][0] != .[1][0])
+            | (.[0][0] > .[1][0]) == (.[0][1] > .[1][1])] as $pairs
+        | (($pairs | map(select(.)) | length) / ($pairs | length)) as $share
+        | ([$out[].samples[].rewards[]] | add / length) as $reward
+        | $all[0].metrics
+        | (.pairwise.mean - $share | fabs) < 1e-12 and (.reward.mean - $reward | fabs) < 1e-9 and $share > 0.6'
+    # What learn-guidance found on its held-out groups.
+    accuracy=$(jq -s 'map(select(.best)) | last.accuracy' log.jsonl)
+    score -q --metrics pairwise -g guidance valid.jsonl | jq -e "(.metrics.pairwise.mean - $accuracy | fabs) < 1e-8"
+}
+
+@test "a record's numbers are the same alone, in a stream, in other batches, on other threads" {
+    all=(score "${both[@]}" --per-record --plain --metrics "nll,pairwise,reward")
+    "${all[@]}" -j 1 ranked.jsonl >one
+    "${all[@]}" -j 2 ranked.jsonl | cmp one -
+    "${all[@]}" -j 2 --batch-tokens 100 ranked.jsonl | cmp one -
+    "${all[@]}" --batch-tokens 1 ranked.jsonl | cmp one -
+    tac ranked.jsonl | "${all[@]}" | tac | cmp one -
+    for i in 1 17 64 120; do
+        sed -n "${i}p" ranked.jsonl | "${all[@]}" | cmp - <(sed -n "${i}p" one)
+    done
+}
+
+@test "--metrics gives exactly the columns, in that order; without it the text metrics come too" {
+    score "${both[@]}" --metrics reward,length,nll,rouge1 valid.jsonl >out
+    same '["reward","length","nll","rouge1"]' "$(jq -c '.metrics | keys_unsorted' out)"
+    score -q --metrics rouge1 valid.jsonl >text
+    same "$(jq -c .metrics.rouge1 text)" "$(jq -c .metrics.rouge1 out)"
+    score "${both[@]}" valid.jsonl >out
+    same '["meteor","rouge1","rouge2","rougeL","rougeLsum","nll","perplexity","pairwise","reward"]' \
+        "$(jq -c '.metrics | keys_unsorted' out)"
+    score -q -m "$model" valid.jsonl | jq -e '.metrics | has("nll") and (has("reward") | not)'
+    # Without anything to compare, text metrics that were not asked for have no value.
+    jq -c 'del(.completion)' valid.jsonl >bare
+    score "${both[@]}" bare | jq -e '.metrics | .rougeL.mean == null and .pairwise.mean > 0'
+    run -1 score "${both[@]}" --metrics rougeL,nll bare
+}
+
+@test "provenance names the models by digest" {
+    score "${both[@]}" --per-record --metrics nll valid.jsonl >out.zst
+    head -c 1000 out.zst | grep -aoE '"models":\[\{[^]]*\]' | grep -oE '"sha":"[0-9a-f]{16}"' >shas
+    [ "$(sort -u shas | wc -l)" -eq 2 ]
+    score -q --per-record --metrics length valid.jsonl >out.zst
+    head -c 1000 out.zst | grep -aq '"models":\[\]'
+}
+
+@test "--color with -g computes the rewards and takes its tokenizer" {
+    score -q --plain --per-record --metrics reward -g guidance valid.jsonl >rewarded
+    score -q --color --tokenizer guidance rewarded >wanted
+    score -q --color -g guidance valid.jsonl | cmp wanted -
+    grep -q $'\e\[48;5;' wanted
+    sample -q -m "$model" -k 2 --max-new-tokens 8 valid.jsonl | score -q --color -g guidance >out
+    [ "$(grep -c '^  reward ' out)" -eq 30 ]
+}
+
+@test "groups that prefer nothing have no pairwise value" {
+    cat >odd <<'END'
+{"prompt":"one","samples":[{"text":"python","score":1}]}
+{"prompt":"equal","samples":[{"text":"python","score":1},{"text":"fonts","score":1}]}
+{"prompt":"unscored","samples":[{"text":"python"},{"text":"fonts"}]}
+{"prompt":"half","samples":[{"text":"python","score":3},{"text":"fonts"}]}
+{"prompt":"no samples","completion":"python"}
+END
+    score -q --metrics pairwise,reward -g guidance odd >out
+    jq -e '.records == 5 and .metrics.pairwise.mean == null and .metrics.reward.mean > 0' out
+    score -q --plain --per-record --metrics pairwise,reward -g guidance odd >out
+    jq -se 'all(.metrics | keys == ["reward"])' out
+    jq -se '.[4].rewards | length > 1' out
+    # They leave the accuracy of the others as it is.
+    cat valid.jsonl odd >mixed
+    same "$(score -q --metrics pairwise -g guidance valid.jsonl | jq .metrics.pairwise.mean)" \
+        "$(score -q --metrics pairwise -g guidance mixed | jq .metrics.pairwise.mean)"
+    # Empty input.
+    score "${both[@]}" --metrics nll,pairwise </dev/null |
+        jq -e '.records == 0 and .metrics.nll.mean == null and .metrics.pairwise.mean == null'
+}
+
+@test "limits cut as in training, with a note; --strict refuses; --prefix counts" {
+    run -0 --separate-stderr score --metrics nll -m "$model" --max-prompt-tokens 2 --max-completion-tokens 3 valid.jsonl
+    [[ $stderr == *"prompts and "*" completions were cut to fit $model"* ]]
+    score -q --plain --per-record --metrics reward -g guidance --max-completion-tokens 3 valid.jsonl |
+        jq -se 'all(.[].samples[]; (.rewards | length) <= 3)'
+    run -1 --separate-stderr score -q --metrics nll -m "$model" --max-completion-tokens 3 --strict valid.jsonl
+    [[ $stderr == "score: valid.jsonl:1: samples["*" tokens; expected at most 3" ]]
+    jq -c '.prompt = "the " + .prompt' valid.jsonl >longer
+    same "$(score -q --metrics nll -m "$model" longer)" \
+        "$(score -q --metrics nll -m "$model" --prefix 'the ' valid.jsonl)"
+}
+
+refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes nothing
+    local wanted=$1 pattern=$2
+    shift 2
+    run --separate-stderr "$@"
+    echo "status $status, stderr: $stderr"
+    [ "$status" -eq "$wanted" ]
+    [ -z "$output" ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ $stderr == score:\ $pattern ]]
+}
+
+@test "usage errors" {
+    refused 2 '--metrics: nll needs -m MODEL' score --metrics rouge1,nll -g guidance valid.jsonl
+    refused 2 '--metrics: perplexity needs -m MODEL' score --metrics perplexity valid.jsonl
+    refused 2 '--metrics: pairwise needs -g GUIDANCE' score --metrics pairwise -m "$model" valid.jsonl
+    refused 2 '--metrics: reward needs -g GUIDANCE' score --metrics reward valid.jsonl
+    refused 2 '--metrics: metric nll is named twice' score --metrics nll,nll -m "$model" valid.jsonl
+    refused 2 '--metrics: unknown metric "likelihood"; *with -m also nll*' score --metrics likelihood -m "$model" valid.jsonl
+    refused 2 '--color needs either --tokenizer or -g*' score --color --tokenizer guidance -g guidance valid.jsonl
+    refused 2 '--color shows rewards*' score --color "${both[@]}" valid.jsonl
+}
+
+@test "models that are missing, of another kind or of another tokenizer" {
+    refused 1 'no-model*' score -q --metrics nll -m no-model valid.jsonl
+    refused 1 "$model: no guidance model: *" score -q --metrics reward -g "$model" valid.jsonl
+    cp -rL "$model" nameless && rm nameless/spiece.model
+    refused 1 'nameless*' score -q --metrics nll -m nameless valid.jsonl
+    # Tokens of another vocabulary do not spell the text.
+    echo '{"prompt":"a","samples":[{"text":"python","tokens":[40,50]},{"text":"fonts","tokens":[60]}]}' >alien
+    refused 1 '2 of 2 samples have tokens that do not spell their text*--retokenize*' score -q --metrics nll -m "$model" alien
+    refused 1 '2 of 2 samples have tokens that do not spell their text*' score -q --metrics reward -g guidance alien -o out
+    [ ! -e out ]
+    score -q --plain --per-record --metrics reward -g guidance --retokenize alien |
+        jq -e 'all(.samples[]; (.rewards | length) == (.tokens | length)) and .samples[0].tokens != [40, 50]'
+    echo '{"prompt":"a","samples":[{"text":"x","tokens":[509]}]}' >outside
+    refused 1 'outside:1: samples\[0]: tokens\[0]: expected an id from 0 to 508' score -q --metrics nll -m "$model" outside
+}
+
+@test "bad records: place, field, what was expected; --max-errors skips them" {
+    echo '{"samples":[{"text":"x"}]}' >no-prompt
+    refused 1 'no-prompt:1: prompt: expected a string, got nothing' score -q --metrics nll -m "$model" no-prompt
+    echo '{"prompt":"x"}' >neither
+    refused 1 'neither:1: expected samples or completion, got neither' score -q --metrics nll -m "$model" neither
+    echo '{"prompt":"x","samples":[{"score":1}]}' >no-text
+    refused 1 'no-text:1: samples\[0]: text: expected a string, got nothing' score -q --metrics reward -g guidance no-text
+    echo '{"prompt":"x","samples":[{"text":"y","score":NaN}]}' >nan
+    refused 1 'nan:1: column *: not JSON*' score -q --metrics pairwise -g guidance nan
+    echo '{"prompt":"x","samples":[{"text":"y","score":"high"}]}' >word
+    refused 1 'word:1: samples\[0].score: expected a number, got a string' score -q --metrics pairwise -g guidance word
+    cat valid.jsonl neither >mixed
+    run -0 --separate-stderr score "${both[@]}" --metrics nll,pairwise --max-errors 1 mixed
+    [[ $stderr == 'score: mixed:31: expected samples or completion, got neither (skipped)' ]]
+    same "$(score "${both[@]}" --metrics nll,pairwise valid.jsonl)" "$output"
+}
