@@ -1,6 +1,5 @@
-/* Streams of lines: what is written is read back, by us and by libzstd alone;
- * damaged and foreign input is refused with the place. */
-#include <fcntl.h>
+/* Reading streams of lines: what was written, joined, and what is damaged or
+ * foreign, which is refused with the place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,85 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <zstd.h>
 /* cmocka wants some of the above. */
 #include <cmocka.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "lines.h"
 #include "scratch.h"
 #include "stream/stream.h"
-
-static const char provenance[] = "{\"program\":\"test\"}";
-
-/* Line `i` of the made-up text: of very different lengths, some empty. */
-static char *made_line(int i)
-{
-    int length = i % 7 == 3 ? 0 : i * 37 % 211 + (i % 97 == 5 ? 300000 : 0);
-    char *line = tw_alloc((size_t)length + 1, 1);
-    for (int j = 0; j < length; j++)
-        line[j] = (char)('a' + (i * 31 + j % 1000 * j % 1009) % 23);
-    return line;
-}
-
-/* A plain or compressed file of the lines from..to. */
-static void make_file(const char *path, int from, int to, bool plain, bool flushing)
-{
-    tw_writer *writer = tw_writer_open(
-        &(tw_writer_options){.path = path, .plain = plain, .provenance = provenance});
-    assert_non_null(writer);
-    for (int i = from; i < to; i++) {
-        char *line = made_line(i);
-        assert_int_equal(tw_writer_line(writer, line, strlen(line)), 0);
-        free(line);
-        if (flushing && i % 3 == 0)
-            assert_int_equal(tw_writer_flush(writer), 0);
-    }
-    assert_int_equal(tw_writer_close(writer), 0);
-}
-
-/* Reads the lines from..to and the end of the stream. */
-static void expect_lines(const char *path, int from, int to)
-{
-    tw_reader *reader = tw_reader_open(path);
-    assert_non_null(reader);
-    char *line = NULL;
-    size_t length = 0;
-    for (int i = from; i < to; i++) {
-        assert_int_equal(tw_reader_line(reader, &line, &length), 1);
-        char *expected = made_line(i);
-        assert_int_equal(length, strlen(expected));
-        assert_string_equal(line, expected);
-        free(expected);
-        assert_int_equal(tw_reader_line_number(reader), i - from + 1);
-    }
-    assert_int_equal(tw_reader_line(reader, &line, &length), 0);
-    assert_int_equal(tw_reader_line(reader, &line, &length), 0);
-    tw_reader_close(reader);
-}
-
-static void expect_same_files(const char *a, const char *b)
-{
-    size_t a_size = 0, b_size = 0;
-    char *a_bytes = scratch_read(a, &a_size), *b_bytes = scratch_read(b, &b_size);
-    assert_int_equal(a_size, b_size);
-    assert_memory_equal(a_bytes, b_bytes, a_size);
-    free(a_bytes);
-    free(b_bytes);
-}
-
-static void append_file(const char *to, const char *from)
-{
-    size_t size = 0;
-    char *bytes = scratch_read(from, &size);
-    FILE *file = fopen(to, "ab");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-    free(bytes);
-}
 
 enum { LINES = 1300 };
 
@@ -106,97 +35,7 @@ static void test_round_trip(void **state)
     expect_lines("/dev/null", 0, 0);
 }
 
-/* Without lines and provenance there still is a stream: one empty frame. */
-static void test_empty(void **state)
-{
-    (void)state;
-    tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = "empty"});
-    assert_int_equal(tw_writer_close(writer), 0);
-    size_t size = 0;
-    char *bytes = scratch_read("empty", &size), out[8];
-    assert_int_equal(ZSTD_findFrameCompressedSize(bytes, size), size);
-    assert_int_equal(ZSTD_decompress(out, sizeof out, bytes, size), 0);
-    free(bytes);
-    expect_lines("empty", 0, 0);
-}
-
-/* Frames hold TW_FRAME_LINES whole lines with checksums, behind the provenance. */
-static void test_format(void **state)
-{
-    (void)state;
-    make_file("plain", 0, LINES, true, false);
-    make_file("packed", 0, LINES, false, false);
-    size_t size = 0, plain_size = 0;
-    char *bytes = scratch_read("packed", &size), *plain = scratch_read("plain", &plain_size);
-    assert_memory_equal(bytes, "\x50\x2a\x4d\x18\x12\0\0\0", 8);
-    assert_memory_equal(bytes + 8, provenance, 18);
-    char *at = bytes + 26, *text = plain;
-    for (int frame = 0; frame < 3; frame++) {
-        size_t length = ZSTD_findFrameCompressedSize(at, size - (size_t)(at - bytes));
-        assert_false(ZSTD_isError(length));
-        assert_true(at[4] & 4); /* Content_Checksum_flag */
-        size_t most = (size_t)TW_LINE_MAX;
-        char *out = tw_realloc(NULL, most, 1);
-        size_t got = ZSTD_decompress(out, most, at, length);
-        assert_false(ZSTD_isError(got));
-        int lines = 0;
-        for (size_t i = 0; i < got; i++)
-            lines += out[i] == '\n';
-        assert_int_equal(lines, frame < 2 ? TW_FRAME_LINES : LINES - 2 * TW_FRAME_LINES);
-        assert_true(out[got - 1] == '\n');
-        assert_memory_equal(out, text, got);
-        free(out);
-        at += length;
-        text += got;
-    }
-    assert_ptr_equal(at, bytes + size);
-    assert_ptr_equal(text, plain + plain_size);
-    free(bytes);
-    free(plain);
-}
-
-/* Everything given to `fd` while the lines are written, by a child's hand. */
-static void copy_from_pipe(int fd, const char *path)
-{
-    FILE *to = fopen(path, "wb");
-    char bytes[1000];
-    for (ssize_t count; (count = read(fd, bytes, sizeof bytes)) > 0;)
-        if (fwrite(bytes, 1, (size_t)count, to) != (size_t)count)
-            _exit(1);
-    _exit(fclose(to) == 0 ? 0 : 1);
-}
-
-static void expect_child(pid_t child)
-{
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-/* The bytes depend on the lines alone: not on flushes, nor on where they go. */
-static void test_same_bytes(void **state)
-{
-    (void)state;
-    make_file("a", 0, LINES, false, false);
-    make_file("b", 0, LINES, false, true);
-    expect_same_files("a", "b");
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        close(ends[1]);
-        copy_from_pipe(ends[0], "c");
-    }
-    char name[32];
-    snprintf(name, sizeof name, "/dev/fd/%d", ends[1]);
-    make_file(name, 0, LINES, false, true);
-    close(ends[0]);
-    close(ends[1]);
-    expect_child(child);
-    expect_same_files("a", "c");
-}
-
-/* Shards at frame boundaries, joined, are the whole (but for the provenance). */
+/* Shards at frame boundaries, joined, are the whole (but for the lines_provenance). */
 static void test_joined(void **state)
 {
     (void)state;
@@ -243,13 +82,13 @@ static void test_provenance(void **state)
 {
     (void)state;
     make_file("packed", 0, 9, false, false);
-    expect_provenance("packed", provenance);
+    expect_provenance("packed", lines_provenance);
     make_file("plain", 0, 9, true, false);
     expect_provenance("plain", "");
     /* Others write skippable frames of the same magic, which are not ours. */
     scratch_write("other", "\x50\x2a\x4d\x18\x04\0\0\0\x12\x34\x56\x78", 12);
     append_file("other", "packed");
-    expect_provenance("other", provenance);
+    expect_provenance("other", lines_provenance);
     /* Only what stands before the first text is provenance. */
     ZSTD_CCtx *zstd = ZSTD_createCCtx();
     char out[200];
@@ -422,144 +261,13 @@ static void test_long_line(void **state)
     free(text);
 }
 
-static void test_atomic(void **state)
-{
-    (void)state;
-    scratch_leave(state);
-    scratch_enter(state);
-    tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = "out"});
-    assert_int_equal(tw_writer_line(writer, "a", 1), 0);
-    assert_int_equal(scratch_count(), 1);
-    assert_int_equal(access("out", F_OK), -1); /* nothing there before the end */
-    tw_writer_abort(writer);
-    assert_int_equal(scratch_count(), 0);
-    scratch_text("out", "old");
-    assert_int_equal(chmod("out", 0640), 0);
-    assert_int_equal(symlink("out", "link"), 0);
-    writer = tw_writer_open(&(tw_writer_options){.path = "link", .plain = true});
-    assert_int_equal(tw_writer_line(writer, "new", 3), 0);
-    char *text = scratch_read("out", NULL);
-    assert_string_equal(text, "old");
-    free(text);
-    assert_int_equal(tw_writer_close(writer), 0);
-    text = scratch_read("out", NULL);
-    assert_string_equal(text, "new\n");
-    free(text);
-    struct stat status;
-    assert_int_equal(lstat("link", &status), 0);
-    assert_true(S_ISLNK(status.st_mode)); /* the link's target was replaced */
-    assert_int_equal(stat("out", &status), 0);
-    assert_int_equal(status.st_mode & 0777, 0640);
-    assert_int_equal(scratch_count(), 2);
-    tw_writer_abort(NULL);
-    tw_reader_close(NULL);
-}
-
-static void test_unwritable(void **state)
-{
-    (void)state;
-    assert_null(tw_writer_open(&(tw_writer_options){.path = "absent/out"}));
-    assert_string_equal(tw_error(), "cannot create absent/out: No such file or directory");
-    mkdir("folder", 0777);
-    assert_null(tw_writer_open(&(tw_writer_options){.path = "folder"}));
-    assert_string_equal(tw_error(), "cannot write folder: it is a folder");
-    tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = "out"});
-    assert_int_equal(tw_writer_line(writer, "a\nb", 3), -1);
-    tw_writer_abort(writer);
-    for (int plain = 0; plain < 2; plain++) {
-        writer = tw_writer_open(&(tw_writer_options){.path = "/dev/full", .plain = plain});
-        assert_non_null(writer);
-        assert_int_equal(tw_writer_line(writer, "a", 1), -1);
-        assert_false(tw_writer_broken_pipe(writer));
-        assert_int_equal(tw_writer_close(writer), -1);
-        assert_string_equal(tw_error(), "cannot write /dev/full: No space left on device");
-    }
-    writer = tw_writer_open(&(tw_writer_options){.path = "/dev/null"});
-    assert_int_equal(tw_writer_line(writer, "a", 1), 0);
-    assert_int_equal(tw_writer_close(writer), 0);
-}
-
-static void test_broken_pipe(void **state)
-{
-    (void)state;
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    char name[32];
-    snprintf(name, sizeof name, "/dev/fd/%d", ends[1]);
-    tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = name});
-    assert_int_equal(tw_writer_line(writer, "a", 1), 0);
-    assert_false(tw_writer_broken_pipe(writer));
-    close(ends[0]);
-    assert_int_equal(tw_writer_line(writer, "b", 1), -1);
-    assert_true(tw_writer_broken_pipe(writer));
-    assert_int_equal(tw_writer_close(writer), 0);
-    close(ends[1]);
-}
-
-/* A reader at the other end of a pipe has the first line at once, and never
- * lacks more than the 16 last ones. */
-static void test_streaming(void **state)
-{
-    (void)state;
-    int ends[2];
-    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
-    char name[32], out[1 << 16];
-    snprintf(name, sizeof name, "/dev/fd/%d", ends[1]);
-    tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = name});
-    ZSTD_DCtx *zstd = ZSTD_createDCtx();
-    int seen = 0;
-    for (int i = 1; i <= 600; i++) {
-        assert_int_equal(tw_writer_line(writer, "line", 4), 0);
-        char bytes[4096];
-        ssize_t count = read(ends[0], bytes, sizeof bytes);
-        ZSTD_inBuffer in = {bytes, count > 0 ? (size_t)count : 0, 0};
-        while (in.pos < in.size) {
-            ZSTD_outBuffer to = {out, sizeof out, 0};
-            assert_false(ZSTD_isError(ZSTD_decompressStream(zstd, &to, &in)));
-            seen += (int)to.pos / 5;
-        }
-        assert_true(seen > i - 16);
-        if (i <= 2)
-            assert_int_equal(seen, i);
-    }
-    ZSTD_freeDCtx(zstd);
-    tw_writer_abort(writer);
-    close(ends[0]);
-    close(ends[1]);
-}
-
-/* `>>` through /dev/stdout appends; `-` is standard output. */
-static void test_standard_output(void **state)
-{
-    (void)state;
-    static const char *const names[] = {NULL, "-", "/dev/stdout"};
-    for (int i = 0; i < 3; i++) {
-        scratch_redirect(1, "out");
-        printf("before\n");
-        fflush(stdout);
-        tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = names[i], .plain = true});
-        assert_non_null(writer);
-        int failed = tw_writer_line(writer, "line", 4);
-        failed |= tw_writer_close(writer);
-        scratch_restore(1);
-        assert_int_equal(failed, 0);
-        char *text = scratch_read("out", NULL);
-        assert_string_equal(text, "before\nline\n");
-        free(text);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_format),        cmocka_unit_test(test_same_bytes),
-        cmocka_unit_test(test_joined),        cmocka_unit_test(test_provenance),
-        cmocka_unit_test(test_foreign_input), cmocka_unit_test(test_last_line),
-        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_flipped),
-        cmocka_unit_test(test_long_line),     cmocka_unit_test(test_atomic),
-        cmocka_unit_test(test_unwritable),    cmocka_unit_test(test_broken_pipe),
-        cmocka_unit_test(test_streaming),     cmocka_unit_test(test_standard_output),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_provenance), cmocka_unit_test(test_foreign_input),
+        cmocka_unit_test(test_last_line),  cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_flipped),    cmocka_unit_test(test_long_line),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
