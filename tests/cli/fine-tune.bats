@@ -167,17 +167,17 @@ killed_at() {
 }
 
 @test "SIGTERM leaves a checkpoint that --resume goes on from, and only the same run" {
-    options=(--steps 400 --objective weighted-mle)
+    options=(--steps 200 --objective weighted-mle)
     tune whole -q "${options[@]}"
     killed_at 5 TERM "${options[@]}"
     cat err
     [ "$status" -eq 1 ]
-    [[ $(tail -1 err) == "fine-tune: interrupted after step "*" of 400: the same command with --resume goes on from part.checkpoint" ]]
+    [[ $(tail -1 err) == "fine-tune: interrupted after step "*" of 200: the same command with --resume goes on from part.checkpoint" ]]
     [ ! -e part ]
     refused 1 'part.checkpoint: an interrupted run left this checkpoint' \
         fine-tune -q -m "$model" -o part "${small[@]}" "${options[@]}" -g "$guidance" train.jsonl
     # Another length, other guidance or other data is another run.
-    for change in '--steps 401' "-g $BATS_TEST_TMPDIR/whole" '-b 3'; do
+    for change in '--steps 201' "-g $BATS_TEST_TMPDIR/whole" '-b 3'; do
         # shellcheck disable=SC2086 # several words
         run fine-tune -q -m "$model" -o part "${small[@]}" "${options[@]}" -g "$guidance" --resume $change train.jsonl
         [ "$status" -eq 1 ]
