@@ -9,27 +9,16 @@
 
 /* Training text. */
 
-static int take_completion(tw_loader *loader, const tw_record *record, tw_example *example)
-{
-    tw_ids ids = {0};
-    if (tw_encode_completion(&loader->options->encoding, record->completion, &loader->encoded,
-                             &ids) < 0)
-        return tw_fail_in("completion");
-    example->completion = tw_loader_keep(loader, ids.ids, ids.count);
-    free(ids.ids);
-    size_t size = strlen(record->completion) + 1;
-    example->text = memcpy(tw_arena_alloc(loader->data->arena, size, 1), record->completion, size);
-    return 0;
-}
-
-static int take_example(tw_loader *loader, const tw_record *record)
+static int take_example(tw_loader *loader, const tw_record *record, const tw_texts *texts)
 {
     tw_data *data = loader->data;
     tw_example example = {.key = record->key, .line = record->line};
-    if (record->completion && take_completion(loader, record, &example) < 0)
-        return -1;
-    if (tw_loader_prompt(loader, record, example.completion.count, &example.prompt) < 0)
-        return -1;
+    if (texts->count > 0) {
+        size_t size = strlen(record->completion) + 1;
+        example.completion = tw_loader_keep(loader, &texts->completions[0]);
+        example.text = memcpy(tw_arena_alloc(data->arena, size, 1), record->completion, size);
+    }
+    example.prompt = tw_loader_keep(loader, &texts->prompt);
     data->examples = tw_loader_grow(loader, data->examples, sizeof *data->examples);
     data->examples[data->count++] = example;
     return 0;
