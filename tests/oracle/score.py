@@ -26,7 +26,7 @@ AGGREGATE, BOUND, TEMPERATURE = "softmin", "sigmoid", 0.5
 
 def records(pieces):
     """Samples by their tokens and by their text, closed and not; groups with ties, of one, of
-    equals and without scores; prompts that are empty and that are too long."""
+    equals, without scores and with some; prompts that are empty and that are too long."""
 
     def sampled(ids, **more):
         return {"text": pieces.decode(ids), "tokens": ids} | more
@@ -54,6 +54,16 @@ def records(pieces):
         {"prompt": "one", "samples": [{"text": "sample of a group", "score": 4}]},
         {"prompt": "equal", "samples": [{"text": t, "score": 1} for t in ("python", "server log")]},
         {"prompt": "none", "samples": [{"text": t} for t in ("python", "server log")]},
+        {
+            "prompt": "half",
+            "samples": [
+                {"text": "server log of images"},
+                {"text": "audio", "score": 3},
+                {"text": "a server"},
+                {"text": "fonts and python", "score": 2},
+                {"text": "images", "score": 1},
+            ],
+        },
         {"prompt": "", "samples": [{"text": t, "score": len(t)} for t in ("audio", "a log")]},
         {
             "prompt": " ".join([words] * 3),
