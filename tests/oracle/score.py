@@ -58,10 +58,10 @@ def records(pieces):
             "prompt": "half",
             "samples": [
                 {"text": "server log of images"},
-                {"text": "audio", "score": 3},
+                {"text": "audio", "score": 2},
                 {"text": "a server"},
-                {"text": "fonts and python", "score": 2},
-                {"text": "images", "score": 1},
+                {"text": "fonts and python", "score": 1},
+                {"text": "images", "score": 3},
             ],
         },
         {"prompt": "", "samples": [{"text": t, "score": len(t)} for t in ("audio", "a log")]},
