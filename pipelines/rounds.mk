@@ -40,6 +40,7 @@ TEST_PROMPTS ?= 500
 TEST_RECORDS ?= 1000
 SAMPLE_OPTIONS ?= --temperature 1 --top-k 50
 GREEDY_OPTIONS ?=
+SCORE_OPTIONS ?=
 GUIDANCE_OPTIONS ?=
 TUNE_OPTIONS ?=
 BACKBONE ?= $(START)
@@ -123,7 +124,7 @@ $(call config_of,$(WORK)/round-$(1)/guidance): $(WORK)/round-$(1)/ranked.jsonl.z
 
 $(WORK)/round-$(1)/guidance.json: $(WORK)/round-$(1)/test-ranked.jsonl.zst \
 		$(call config_of,$(WORK)/round-$(1)/guidance)
-	@$(BIN)/score --json --metrics pairwise -g $(WORK)/round-$(1)/guidance $$< > $$@.part \
+	@$(BIN)/score --json --metrics pairwise -g $(WORK)/round-$(1)/guidance $(SCORE_OPTIONS) $$< > $$@.part \
 		&& mv $$@.part $$@
 
 $(call policy_rules,round-$(1),round-$(2),$(1),$(call config_of,$(WORK)/round-$(1)/guidance),-g $(WORK)/round-$(1)/guidance --objective $(OBJECTIVE) $(OBJECTIVE_OPTIONS),round $(1): fine-tune under guidance ($(OBJECTIVE)))
