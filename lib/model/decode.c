@@ -75,8 +75,9 @@ static void give_slot(decoder *d, size_t slot)
 static void allocate_samples(tw_request *request, size_t limit)
 {
     size_t each = sizeof(int32_t) + sizeof(float);
-    int32_t *tokens = tw_alloc(request->count * limit, each);
-    float *logprobs = (float *)(tokens + request->count * limit);
+    void *block = tw_alloc(request->count * limit, each);
+    int32_t *tokens = block;
+    float *logprobs = (void *)(tokens + request->count * limit);
     for (size_t k = 0; k < request->count; k++)
         request->samples[k] =
             (tw_sample){.tokens = tokens + k * limit, .logprobs = logprobs + k * limit};
