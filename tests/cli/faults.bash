@@ -21,6 +21,33 @@ refused() {
     same "$before" "$(tree)"
 }
 
+# interrupted SIGNAL UPDATES LOG PROGRAM ARGUMENT...: runs PROGRAM, which writes LOG, with stderr
+# to `err`, and sends it SIGNAL once LOG has that many updates. Its exit status goes to `status`.
+# A busy machine may let it finish before the signal comes: then once more, from nothing.
+interrupted() {
+    local signal=$1 updates=$2 log=$3 output try process seen
+    shift 3
+    for try in 1 2 3 4 5; do
+        rm -f "$log"
+        "$@" 2>err 3>&- &
+        process=$!
+        seen=0
+        while ((seen < updates)) && kill -0 $process 2>/dev/null; do
+            sleep 0.01
+            seen=$(grep -cs loss "$log") || seen=${seen:-0}
+        done
+        kill "-$signal" $process 2>/dev/null || true
+        status=0
+        wait $process || status=$?
+        echo "try $try: $signal after $(grep -cs loss "$log") updates, exit status $status"
+        ((status == 0)) || return 0
+        for ((output = 1; output < $#; output++)); do
+            [[ ${!output} != -o ]] || { ((output += 1)) && rm -rf "${!output}"; }
+        done
+    done
+    return 1
+}
+
 # flip FILE OFFSET: inverts all bits of a byte.
 flip() {
     local byte

@@ -37,12 +37,18 @@ setup() {
     )
 }
 
-# tune OUTPUT OPTIONS...: on train.jsonl, with the guidance where the objective wants it.
-tune() {
+# command_to OUTPUT OPTIONS...: sets `command`: fine-tune on train.jsonl, with the guidance
+# where the objective wants it.
+command_to() {
     local output=$1
     shift
     [[ $* != *'weighted-mle'* && $* != *reinforce* ]] || set -- "$@" -g "$guidance"
-    fine-tune -m "$model" -o "$output" "${small[@]}" "$@" train.jsonl
+    command=(fine-tune -m "$model" -o "$output" "${small[@]}" "$@" train.jsonl)
+}
+
+tune() { # as command_to, and runs it
+    command_to "$@"
+    "${command[@]}"
 }
 
 @test "mle learns: log, validation, the best weights, a folder to go on from" {
@@ -124,23 +130,6 @@ tune() {
     [ "$(jq -n --slurpfile a log.jsonl --slurpfile b other.jsonl '$a[-1].entropy < $b[-1].entropy')" = true ]
 }
 
-# killed_at STEP SIGNAL OPTIONS...: starts a run to `part` and ends it after that step, or
-# later; its exit status goes to `status`, 0 if it was done before we could.
-killed_at() {
-    local after=$1 signal=$2
-    shift 2
-    rm -f part.jsonl
-    tune part --save-every 7 --log part.jsonl "$@" 2>err 3>&- &
-    local shell=$! process
-    while kill -0 $shell 2>/dev/null && [ "$(grep -c loss part.jsonl 2>/dev/null || :)" -lt "$after" ]; do
-        sleep 0.01
-    done
-    process=$(pgrep -P $shell -x fine-tune || echo $shell)
-    kill "-$signal" "$process" || true
-    status=0
-    wait $shell || status=$?
-}
-
 @test "killed at any step and resumed: the same bytes, for every objective" {
     for objective in "${objectives[0]}" "${objectives[5]}" "${objectives[7]}"; do
         options=(--steps 40 --valid train.jsonl --eval-every 10)
@@ -148,14 +137,9 @@ killed_at() {
         options+=($objective)
         tune whole -q "${options[@]}" --log whole.jsonl
         for _ in 1 2; do
-            status=0
-            for _ in 1 2 3 4 5; do
-                [ "$status" -eq 0 ] || break
-                rm -rf part part.checkpoint
-                after=$((RANDOM % 25 + 1))
-                killed_at $after KILL -q "${options[@]}"
-                echo "$objective: killed after step $after with $(wc -l <part.jsonl) lines: $status"
-            done
+            rm -rf part part.checkpoint
+            command_to part -q "${options[@]}" --save-every 7 --log part.jsonl
+            interrupted KILL $((RANDOM % 25 + 1)) part.jsonl "${command[@]}"
             [ "$status" -eq 137 ]
             [ ! -e part ]
             tune part -q "${options[@]}" --save-every 7 --log part.jsonl --resume
@@ -173,7 +157,8 @@ killed_at() {
 @test "SIGTERM leaves a checkpoint that --resume goes on from, and only the same run" {
     options=(--steps 200 --objective weighted-mle)
     tune whole -q "${options[@]}"
-    killed_at 5 TERM "${options[@]}"
+    command_to part "${options[@]}" --log part.jsonl
+    interrupted TERM 5 part.jsonl "${command[@]}"
     cat err
     [ "$status" -eq 1 ]
     [[ $(tail -1 err) == "fine-tune: interrupted after step "*" of 200: the same command with --resume goes on from part.checkpoint" ]]
