@@ -5,6 +5,7 @@
 
 #include "core/common.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/progress.h"
@@ -23,11 +24,10 @@ static tw_train_options train = {.learning_rate = 5e-5,
                                  .schedule = TW_SCHEDULE_CONSTANT};
 static tw_sampling sampling = {.temperature = 1, .top_k = 50, .top_p = 1, .repetition_penalty = 1};
 static const char *policy_path, *init_path, *tokenizer_path, *guidance_path, *valid_path;
-static const char *prefix, *prompt_field, *completion_field;
+static tw_text_options text;
 static int objective = OBJECTIVE_MLE, token_weight = TW_WEIGHT_REWARD;
 static double reward_scale = 1, prompt_weight, pg_weight, entropy_weight = -1;
-static int64_t max_prompt_tokens, max_completion_tokens, max_new_tokens = 128, samples = 1;
-static bool strict;
+static int64_t max_new_tokens, samples = 1;
 
 static const tw_option options[] = {
     {"model", 'm', TW_TEXT, &policy_path, "POLICY", "model folder to start from", 0, 0, NULL,
@@ -58,32 +58,20 @@ static const tw_option options[] = {
      NULL, 0},
     TW_OPTIONS_GROUP("Samples drawn in a step"),
     {"samples", 'k', TW_INT, &samples, "K", "generations of each prompt", 1, 65536, NULL, 0},
-    {"temperature", 0, TW_REAL, &sampling.temperature, "T", "divides the logits", 0, 1e6, NULL,
-     TW_OPTION_ABOVE_MIN},
-    {"top-k", 0, TW_INT, &sampling.top_k, "N", "draw from the N likeliest tokens, 0 for all", 0,
-     1e9, NULL, 0},
-    {"top-p", 0, TW_REAL, &sampling.top_p, "P",
-     "draw from the likeliest tokens that together reach probability P", 0, 1, NULL,
-     TW_OPTION_ABOVE_MIN},
-    {"max-new-tokens", 0, TW_INT, &max_new_tokens, "N", "end a generation after N tokens", 1, 1e9,
-     NULL, 0},
+    TW_SAMPLING_OPTIONS(sampling),
+    TW_OPTION_MAX_NEW_TOKENS(max_new_tokens),
     TW_TRAIN_OPTIONS(train),
     TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Data"),
     {"valid", 0, TW_TEXT, &valid_path, "FILE",
      "held-out records; the weights with the lowest nll on them are kept", 0, 0, NULL,
      TW_OPTION_RUNTIME},
-    {"prefix", 0, TW_TEXT, &prefix, "TEXT", "text put before every prompt", 0, 0, NULL, 0},
-    {"prompt-field", 0, TW_TEXT, &prompt_field, "NAME", "field that holds the prompt", 0, 0, NULL,
-     0},
-    {"completion-field", 0, TW_TEXT, &completion_field, "NAME", "field that holds the completion",
-     0, 0, NULL, 0},
-    {"max-prompt-tokens", 0, TW_INT, &max_prompt_tokens, "N",
-     "cut prompts to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
-    {"max-completion-tokens", 0, TW_INT, &max_completion_tokens, "N",
-     "cut completions to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
-    {"strict", 0, TW_FLAG, &strict, NULL, "text that is too long is an error, not cut", 0, 0, NULL,
-     0},
+    TW_OPTION_PREFIX(text),
+    TW_OPTION_PROMPT_FIELD(text),
+    TW_OPTION_COMPLETION_FIELD(text),
+    TW_OPTION_MAX_PROMPT_TOKENS(text),
+    TW_OPTION_MAX_COMPLETION_TOKENS(text),
+    TW_OPTION_STRICT(text),
     TW_OPTION_MAX_ERRORS(common),
     TW_OPTIONS_GROUP("Running"),
     TW_OPTION_LOG(common),
@@ -108,6 +96,7 @@ typedef struct run {
     tw_data data, valid;
     tw_order order;
     const tw_example **batch; /* [batch_size] */
+    size_t new_tokens;        /* of a sample drawn in a step */
 } run;
 
 static const tw_example *const *batch_of(run *run, uint64_t pass)
@@ -211,6 +200,8 @@ static int check_usage(void)
         return tw_fail("this objective needs -g GUIDANCE (from learn-guidance)");
     if (objective == OBJECTIVE_MLE && guidance_path)
         return tw_fail("--objective mle does not use guidance; did you mean weighted-mle?");
+    if (!valid_path != !train.eval_every)
+        return tw_fail("--valid FILE and --eval-every N go together");
     if (entropy_weight < 0)
         entropy_weight = objective == OBJECTIVE_REINFORCE ? 0.125 : 0;
     return 0;
@@ -237,22 +228,21 @@ static int open_models(run *run)
                        guidance_path, model->config.max_positions,
                        learner->policy->config.max_positions);
     learner->guidance = run->guidance;
-    return 0;
+    run->new_tokens = tw_max_new_tokens(learner->policy, max_new_tokens);
+    return run->new_tokens ? 0 : -1;
 }
 
 static int load_data(run *run, char **files, int count)
 {
     bool needs_completion = objective != OBJECTIVE_REINFORCE;
     tw_data_options data = {
-        .encoding = tw_encoding_of(run->learner.policy),
-        .records = {.prompt_field = prompt_field,
-                    .completion_field = completion_field,
+        .encoding = tw_encoding_of(run->learner.policy, &text),
+        .records = {.prompt_field = text.prompt_field,
+                    .completion_field = text.completion_field,
                     .max_errors = common.max_errors},
     };
-    data.encoding.max_prompt_tokens = (size_t)max_prompt_tokens;
-    data.encoding.max_completion_tokens = (size_t)max_completion_tokens;
-    data.encoding.prefix = prefix;
-    data.encoding.strict = strict;
+    if (!needs_completion && text.max_completion_tokens == 0)
+        data.encoding.max_completion_tokens = run->new_tokens;
     if (tw_data_load_texts(&run->data, files, count, &data, needs_completion) < 0)
         return -1;
     if (run->data.count == 0)
@@ -270,20 +260,30 @@ static int load_data(run *run, char **files, int count)
     return 0;
 }
 
+/* A digest of --init's config.json; model is opened from it already, so it is small. */
+static int digest_config(char digest[17])
+{
+    size_t size = 0;
+    char *bytes = tw_read_file(init_path, 1 << 20, &size);
+    if (!bytes)
+        return -1;
+    snprintf(digest, 17, "%016" PRIx64, tw_hash(bytes, size));
+    free(bytes);
+    return 0;
+}
+
 /* Of everything that shapes the result. */
 static int digest_run(const run *run, uint64_t *digest)
 {
     char *canonical = tw_canonical_options(&usage), policy[17] = "", guidance[17] = "";
-    int status = 0;
-    if (policy_path)
-        status = tw_model_digest(policy_path, policy);
+    int status = init_path ? digest_config(policy) : tw_model_digest(policy_path, policy);
     if (status == 0 && guidance_path)
         status = tw_model_digest(guidance_path, guidance);
-    char *text = tw_format("%s %s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, policy, guidance,
-                           run->data.digest, run->valid.digest,
-                           tw_tokenizer_digest(run->learner.policy->tokenizer));
-    *digest = tw_hash(text, strlen(text));
-    free(text);
+    char *all = tw_format("%s %s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, policy, guidance,
+                          run->data.digest, run->valid.digest,
+                          tw_tokenizer_digest(run->learner.policy->tokenizer));
+    *digest = tw_hash(all, strlen(all));
+    free(all);
     free(canonical);
     return status;
 }
@@ -298,7 +298,7 @@ static void prepare(run *run)
     learner->prompt_weight = prompt_weight;
     learner->samples = (size_t)samples;
     learner->decode = (tw_decode_options){
-        .sampling = sampling, .max_new_tokens = (size_t)max_new_tokens, .batch_tokens = 8192};
+        .sampling = sampling, .max_new_tokens = run->new_tokens, .batch_tokens = 8192};
     tw_order_init(&run->order, (uint64_t)common.seed, run->data.count);
     run->batch = tw_alloc((size_t)train.batch_size, sizeof(tw_example *));
 }
@@ -338,14 +338,7 @@ static void close_run(run *run)
 
 int main(int argc, char **argv)
 {
-    int first = 0;
-    tw_parsed parsed = tw_parse_options(&usage, argc, argv, &first);
-    if (parsed == TW_PARSED_DONE)
-        return TW_EXIT_OK;
-    if (parsed == TW_PARSED_BAD || check_usage() < 0) {
-        tw_warn("%s", tw_error());
-        return TW_EXIT_USAGE;
-    }
+    const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
     tw_common_apply(&common);
     run run = {0};
     int end = open_models(&run);

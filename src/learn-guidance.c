@@ -23,15 +23,15 @@ static tw_train_options train = {.learning_rate = 5e-5,
                                  .schedule = TW_SCHEDULE_PLATEAU,
                                  .eval_every = 50,
                                  .patience = 7};
-static const char *model_path, *valid_path, *prefix, *prompt_field;
+static const char *model_path, *valid_path;
 /* -1 and 0: not given, so a guidance folder's own setting or METHOD.md's default holds. */
 static int aggregate = -1, bound = -1;
 static double temperature;
 static int64_t head_size;
-static int64_t group_size, max_prompt_tokens, max_completion_tokens;
+static int64_t group_size;
 static double valid_fraction = 0.1;
 static int equal_scores = EQUAL_SKIP;
-static bool strict, retokenize;
+static tw_text_options text;
 
 static const tw_option options[] = {
     {"model", 'i', TW_TEXT, &model_path, "FOLDER",
@@ -67,19 +67,12 @@ static const tw_option options[] = {
     {"valid-fraction", 0, TW_REAL, &valid_fraction, "R",
      "without --valid, the share of groups to hold out, drawn by their ids", 0, 1, NULL,
      TW_OPTION_BELOW_MAX},
-    {"prefix", 0, TW_TEXT, &prefix, "TEXT", "text put before every prompt, as given to sample", 0,
-     0, NULL, 0},
-    {"prompt-field", 0, TW_TEXT, &prompt_field, "NAME", "field that holds the prompt", 0, 0, NULL,
-     0},
-    {"max-prompt-tokens", 0, TW_INT, &max_prompt_tokens, "N",
-     "cut prompts to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
-    {"max-completion-tokens", 0, TW_INT, &max_completion_tokens, "N",
-     "cut generations to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
-    {"retokenize", 0, TW_FLAG, &retokenize, NULL,
-     "go by the samples' text, not by their tokens (of another tokenizer, or edited)", 0, 0, NULL,
-     0},
-    {"strict", 0, TW_FLAG, &strict, NULL, "text that is too long is an error, not cut", 0, 0, NULL,
-     0},
+    TW_OPTION_PREFIX(text),
+    TW_OPTION_PROMPT_FIELD(text),
+    TW_OPTION_MAX_PROMPT_TOKENS(text),
+    TW_OPTION_MAX_COMPLETION_TOKENS(text),
+    TW_OPTION_RETOKENIZE(text),
+    TW_OPTION_STRICT(text),
     TW_OPTION_MAX_ERRORS(common),
     TW_OPTIONS_GROUP("Running"),
     TW_OPTION_LOG(common),
@@ -218,15 +211,10 @@ static int open_guidance(run *run)
 static int load_groups(tw_data *data, const tw_model *model, char **files, int count)
 {
     tw_data_options load = {
-        .encoding = tw_encoding_of(model),
+        .encoding = tw_encoding_of(model, &text),
         .refuse_equal = equal_scores == EQUAL_REFUSE,
-        .records = {.prompt_field = prompt_field, .max_errors = common.max_errors},
+        .records = {.prompt_field = text.prompt_field, .max_errors = common.max_errors},
     };
-    load.encoding.max_prompt_tokens = (size_t)max_prompt_tokens;
-    load.encoding.max_completion_tokens = (size_t)max_completion_tokens;
-    load.encoding.prefix = prefix;
-    load.encoding.strict = strict;
-    load.encoding.retokenize = retokenize;
     if (tw_data_load_groups(data, files, count, &load) < 0)
         return -1;
     size_t all = data->count, equal = equal_scores == EQUAL_SKIP ? tw_data_drop_equal(data) : 0;
@@ -284,11 +272,11 @@ static int digest_run(const run *run, uint64_t *digest)
     if (tw_model_digest(model_path, model) < 0)
         return -1;
     char *canonical = tw_canonical_options(&usage);
-    char *text =
+    char *all =
         tw_format("%s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, model, run->data.digest,
                   run->valid.digest, tw_tokenizer_digest(run->guidance->model->tokenizer));
-    *digest = tw_hash(text, strlen(text));
-    free(text);
+    *digest = tw_hash(all, strlen(all));
+    free(all);
     free(canonical);
     return 0;
 }
@@ -327,20 +315,18 @@ static void close_run(run *run)
     tw_guidance_free(run->guidance);
 }
 
+/* What the option table cannot say. */
+static int check_usage(void)
+{
+    if (group_size == 1)
+        return tw_fail(
+            "option --group-size: 1 generation cannot be ranked; expected 0 or at least 2");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    int first = 0;
-    tw_parsed parsed = tw_parse_options(&usage, argc, argv, &first);
-    if (parsed == TW_PARSED_DONE)
-        return TW_EXIT_OK;
-    if (parsed == TW_PARSED_RUN && group_size == 1) {
-        tw_fail("option --group-size: 1 generation cannot be ranked; expected 0 or at least 2");
-        parsed = TW_PARSED_BAD;
-    }
-    if (parsed == TW_PARSED_BAD) {
-        tw_warn("%s", tw_error());
-        return TW_EXIT_USAGE;
-    }
+    const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
     tw_common_apply(&common);
     run run = {0};
     int end = open_guidance(&run);

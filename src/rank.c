@@ -13,9 +13,12 @@
 #include "stream/block.h"
 #include "stream/json.h"
 #include "stream/output.h"
+#include "text/options.h"
 
 static tw_common common = TW_COMMON_DEFAULTS;
-static const char *by, *completion_field;
+static tw_text_options text;
+static const char *by;
+static tw_expression *expression; /* of --by */
 static double ties;
 static bool no_stem;
 
@@ -28,8 +31,7 @@ static const tw_option options[] = {
     {"no-stem", 0, TW_FLAG, &no_stem, NULL, "compare whole words in ROUGE, not their stems", 0, 0,
      NULL, 0},
     TW_OPTIONS_GROUP("Input"),
-    {"completion-field", 0, TW_TEXT, &completion_field, "NAME", "field that holds the reference", 0,
-     0, NULL, 0},
+    TW_OPTION_COMPLETION_FIELD(text),
     TW_OPTION_MAX_ERRORS(common),
     TW_OPTIONS_GROUP("Output"),
     TW_OPTION_OUTPUT(common),
@@ -60,7 +62,6 @@ typedef struct outcome {
 } outcome;
 
 typedef struct run {
-    tw_expression *expression;
     tw_panel *panel;
     tw_records *records;
     tw_writer *writer;
@@ -78,7 +79,7 @@ static int score_samples(const run *run, const tw_record *record, double *values
     for (size_t i = 0; i < json_array_size(record->samples); i++) {
         const json_t *sample = json_array_get(record->samples, i);
         values[i * NAMES + SCORE] = json_number_value(json_object_get(sample, "score"));
-        scores[i] = tw_expression_value(run->expression, values + i * NAMES);
+        scores[i] = tw_expression_value(expression, values + i * NAMES);
         if (!isfinite(scores[i]))
             return tw_record_fail(record, "samples[%zu]: \"%s\" is not a finite number", i, by);
     }
@@ -156,14 +157,13 @@ static int open_run(run *run, char **files, int count)
 {
     unsigned metrics = 0;
     for (int m = 0; m < TW_METRICS; m++)
-        metrics |= tw_expression_uses(run->expression, m) ? TW_METRIC_BIT(m) : 0;
+        metrics |= tw_expression_uses(expression, m) ? TW_METRIC_BIT(m) : 0;
     const tw_records_options records = {
-        .completion_field = completion_field,
-        .need = TW_NEED_SAMPLES |
-                (tw_expression_uses(run->expression, SCORE) ? TW_NEED_SCORES : 0) |
+        .completion_field = text.completion_field,
+        .need = TW_NEED_SAMPLES | (tw_expression_uses(expression, SCORE) ? TW_NEED_SCORES : 0) |
                 (metrics & TW_COMPARING_METRICS ? TW_NEED_COMPLETION : 0),
         .max_errors = common.max_errors};
-    if (!(run->panel = tw_panel_new(metrics, !no_stem, completion_field)) ||
+    if (!(run->panel = tw_panel_new(metrics, !no_stem, text.completion_field)) ||
         !(run->records = tw_records_open(files, count, &records)) ||
         !(run->writer = tw_output_open(&common, &usage, NULL, 0, run->records)))
         return -1;
@@ -180,33 +180,24 @@ static int close_run(run *run, int status)
     tw_block_clear(&run->block);
     tw_records_close(run->records);
     tw_panel_free(run->panel);
-    tw_expression_free(run->expression);
+    tw_expression_free(expression);
     return status != 0 ? TW_EXIT_DATA : TW_EXIT_OK;
 }
 
-static tw_expression *parse_by(void)
+static int parse_by(void)
 {
     const char *names[NAMES];
     for (int m = 0; m < TW_METRICS; m++)
         names[m] = tw_metric_names[m];
     names[SCORE] = "score";
-    tw_expression *expression = tw_expression_parse(by, names, NAMES);
-    if (!expression)
-        tw_fail_in("--by");
-    return expression;
+    expression = tw_expression_parse(by, names, NAMES);
+    return expression ? 0 : tw_fail_in("--by");
 }
 
 int main(int argc, char **argv)
 {
     static run run;
-    int first = 0;
-    const tw_parsed parsed = tw_parse_options(&usage, argc, argv, &first);
-    if (parsed == TW_PARSED_DONE)
-        return TW_EXIT_OK;
-    if (parsed == TW_PARSED_BAD || !(run.expression = parse_by())) {
-        tw_warn("%s", tw_error());
-        return TW_EXIT_USAGE;
-    }
+    const int first = tw_options_or_exit(&usage, argc, argv, parse_by);
     tw_common_apply(&common);
     int status = open_run(&run, argv + first, argc - first);
     if (status == 0)

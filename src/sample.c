@@ -12,44 +12,35 @@
 #include "model/model.h"
 #include "stream/output.h"
 #include "stream/record.h"
+#include "text/options.h"
 #include "text/prompt.h"
 
 static tw_common common = TW_COMMON_DEFAULTS;
 static tw_sampling sampling = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
-static const char *model_path, *prefix, *prompt_field;
-static int64_t samples = 1, max_new_tokens = 128, min_new_tokens, max_prompt_tokens;
-static int64_t batch_tokens = 8192;
-static bool logprobs, strict;
+static tw_text_options text;
+static const char *model_path;
+static int64_t samples = 1, max_new_tokens, min_new_tokens, batch_tokens = 8192;
+static bool logprobs;
 
 static const tw_option options[] = {
     {"model", 'm', TW_TEXT, &model_path, "MODEL", "model folder (Hugging Face layout)", 0, 0, NULL,
      TW_OPTION_REQUIRED | TW_OPTION_RUNTIME},
     {"samples", 'k', TW_INT, &samples, "K", "generations of each prompt", 1, 65536, NULL, 0},
     TW_OPTIONS_GROUP("Decoding"),
-    {"temperature", 0, TW_REAL, &sampling.temperature, "T", "divides the logits", 0, 1e6, NULL,
-     TW_OPTION_ABOVE_MIN},
-    {"top-k", 0, TW_INT, &sampling.top_k, "N", "draw from the N likeliest tokens, 0 for all", 0,
-     1e9, NULL, 0},
-    {"top-p", 0, TW_REAL, &sampling.top_p, "P",
-     "draw from the likeliest tokens that together reach probability P", 0, 1, NULL,
-     TW_OPTION_ABOVE_MIN},
+    TW_SAMPLING_OPTIONS(sampling),
     {"greedy", 0, TW_FLAG, &sampling.greedy, NULL, "always take the likeliest token", 0, 0, NULL,
      0},
     {"repetition-penalty", 0, TW_REAL, &sampling.repetition_penalty, "R",
      "penalty on tokens that occurred before, 1 for none", 0, 1e6, NULL, TW_OPTION_ABOVE_MIN},
-    {"max-new-tokens", 0, TW_INT, &max_new_tokens, "N", "end a generation after N tokens", 1, 1e9,
-     NULL, 0},
+    TW_OPTION_MAX_NEW_TOKENS(max_new_tokens),
     {"min-new-tokens", 0, TW_INT, &min_new_tokens, "N",
      "do not draw the end-of-sequence token before N tokens", 0, 1e9, NULL, 0},
     TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Input"),
-    {"prefix", 0, TW_TEXT, &prefix, "TEXT", "text put before every prompt", 0, 0, NULL, 0},
-    {"prompt-field", 0, TW_TEXT, &prompt_field, "NAME", "field that holds the prompt", 0, 0, NULL,
-     0},
-    {"max-prompt-tokens", 0, TW_INT, &max_prompt_tokens, "N",
-     "cut prompts to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
-    {"strict", 0, TW_FLAG, &strict, NULL, "a prompt that is too long is an error, not cut", 0, 0,
-     NULL, 0},
+    TW_OPTION_PREFIX(text),
+    TW_OPTION_PROMPT_FIELD(text),
+    TW_OPTION_MAX_PROMPT_TOKENS(text),
+    TW_OPTION_STRICT(text),
     TW_OPTION_MAX_ERRORS(common),
     TW_OPTIONS_GROUP("Output"),
     {"logprobs", 0, TW_FLAG, &logprobs, NULL, "add each token's log-probability to a sample", 0, 0,
@@ -90,34 +81,24 @@ typedef struct run {
     tw_records *records;
     tw_writer *writer;
     tw_progress *progress;
+    size_t new_tokens, prompt_limit;
     item *ring; /* [WINDOW], items written .. read */
     uint64_t read, written, cut;
     bool ended, failed;
 } run;
 
-static size_t prompt_limit(const tw_model *model)
-{
-    size_t room = model->config.max_positions - 1;
-    if ((size_t)max_new_tokens < room)
-        room = model->config.max_positions - (size_t)max_new_tokens;
-    else
-        room = 1;
-    return max_prompt_tokens && (size_t)max_prompt_tokens < room ? (size_t)max_prompt_tokens : room;
-}
-
 /* Reads one record into *item: 1, 0 at the end, -1. */
 static int read_item(run *run, item *item)
 {
     const tw_config *config = &run->model->config;
-    tw_prompt_rules rules = {run->model->tokenizer, prefix,
-                             config->bos >= 0 ? config->bos : config->eos, strict};
+    tw_prompt_rules rules = {run->model->tokenizer, text.prefix,
+                             config->bos >= 0 ? config->bos : config->eos, text.strict};
     for (;;) {
         *item = (struct item){0};
         int status = tw_records_next(run->records, &item->record);
         if (status <= 0)
             return status;
-        int cut =
-            tw_prompt_encode(&rules, item->record.prompt, prompt_limit(run->model), &item->prompt);
+        int cut = tw_prompt_encode(&rules, item->record.prompt, run->prompt_limit, &item->prompt);
         if (cut >= 0) {
             run->cut += (uint64_t)cut;
             return 1;
@@ -152,8 +133,8 @@ static tw_request *next_request(void *context)
 
 static json_t *sample_json(const tw_tokenizer *tokenizer, const tw_sample *sample)
 {
-    char *text = tw_tokenizer_decode(tokenizer, sample->tokens, sample->count);
-    if (!text)
+    char *decoded = tw_tokenizer_decode(tokenizer, sample->tokens, sample->count);
+    if (!decoded)
         return NULL;
     json_t *tokens = json_array(), *each = json_array();
     double sum = 0;
@@ -162,12 +143,12 @@ static json_t *sample_json(const tw_tokenizer *tokenizer, const tw_sample *sampl
         json_array_append_new(each, json_real((double)sample->logprobs[i]));
         sum += (double)sample->logprobs[i];
     }
-    json_t *json = json_pack("{s:s, s:o, s:s, s:f}", "text", text, "tokens", tokens, "finish",
+    json_t *json = json_pack("{s:s, s:o, s:s, s:f}", "text", decoded, "tokens", tokens, "finish",
                              sample->stopped ? "stop" : "length", "logprob", sum);
     if (json && logprobs)
         json_object_set(json, "logprobs", each);
     json_decref(each);
-    free(text);
+    free(decoded);
     return json ? json : (tw_fail("a decoded text is not valid UTF-8"), NULL);
 }
 
@@ -214,11 +195,16 @@ static int request_done(void *context, tw_request *request)
 static int open_run(run *run, char **files, int count)
 {
     tw_records_options records = {
-        .prompt_field = prompt_field, .need = TW_NEED_PROMPT, .max_errors = common.max_errors};
+        .prompt_field = text.prompt_field, .need = TW_NEED_PROMPT, .max_errors = common.max_errors};
     run->ring = tw_alloc(WINDOW, sizeof *run->ring);
     if (!(run->model = tw_model_open(model_path, TW_USE_FROZEN)) ||
         !(run->records = tw_records_open(files, count, &records)))
         return -1;
+    if (!(run->new_tokens = tw_max_new_tokens(run->model, max_new_tokens)))
+        return -1;
+    run->prompt_limit = run->model->config.max_positions - run->new_tokens;
+    if (text.max_prompt_tokens && (size_t)text.max_prompt_tokens < run->prompt_limit)
+        run->prompt_limit = (size_t)text.max_prompt_tokens;
     char digest[17];
     const char *digests[] = {digest};
     if (tw_model_digest(model_path, digest) < 0 ||
@@ -232,7 +218,7 @@ static int decode_all(run *run)
 {
     tw_decode_options decode = {.sampling = sampling,
                                 .seed = (uint64_t)common.seed,
-                                .max_new_tokens = (size_t)max_new_tokens,
+                                .max_new_tokens = run->new_tokens,
                                 .min_new_tokens = (size_t)min_new_tokens,
                                 .batch_tokens = (size_t)batch_tokens};
     tw_decode_calls calls = {next_request, request_done, run};
@@ -240,7 +226,7 @@ static int decode_all(run *run)
         return -1;
     if (run->cut && !common.quiet)
         tw_warn("%" PRIu64 " prompts were longer than %zu tokens and were cut", run->cut,
-                prompt_limit(run->model));
+                run->prompt_limit);
     return 0;
 }
 
@@ -259,16 +245,7 @@ static int close_run(run *run, int status)
 
 int main(int argc, char **argv)
 {
-    int first = 0;
-    switch (tw_parse_options(&usage, argc, argv, &first)) {
-    case TW_PARSED_DONE:
-        return TW_EXIT_OK;
-    case TW_PARSED_BAD:
-        tw_warn("%s", tw_error());
-        return TW_EXIT_USAGE;
-    case TW_PARSED_RUN:
-        break;
-    }
+    const int first = tw_options_or_exit(&usage, argc, argv, NULL);
     tw_common_apply(&common);
     run run = {0};
     int status = open_run(&run, argv + first, argc - first);

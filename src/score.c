@@ -17,13 +17,16 @@
 #include "stream/block.h"
 #include "stream/json.h"
 #include "stream/output.h"
+#include "text/options.h"
 #include "text/tokenizer.h"
 
 static tw_common common = TW_COMMON_DEFAULTS;
 static const char *metrics, *model_path, *guidance_path;
-static const char *tokenizer_path, *prompt_field, *completion_field, *prefix;
-static int64_t max_prompt_tokens, max_completion_tokens, batch_tokens = 4096;
-static bool no_stem, as_json, per_record, color, strict, retokenize;
+static const char *tokenizer_path;
+static tw_text_options text;
+static tw_selection selection;
+static int64_t batch_tokens = 4096;
+static bool no_stem, as_json, per_record, color;
 
 static const tw_option options[] = {
     {"metrics", 0, TW_TEXT, &metrics, "LIST",
@@ -41,21 +44,13 @@ static const tw_option options[] = {
      NULL, 0},
     TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Input"),
-    {"prompt-field", 0, TW_TEXT, &prompt_field, "NAME", "field that holds the prompt", 0, 0, NULL,
-     0},
-    {"completion-field", 0, TW_TEXT, &completion_field, "NAME", "field that holds the reference", 0,
-     0, NULL, 0},
-    {"prefix", 0, TW_TEXT, &prefix, "TEXT", "text put before every prompt, as given to sample", 0,
-     0, NULL, 0},
-    {"max-prompt-tokens", 0, TW_INT, &max_prompt_tokens, "N",
-     "cut prompts to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
-    {"max-completion-tokens", 0, TW_INT, &max_completion_tokens, "N",
-     "cut samples and completions to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0},
-    {"retokenize", 0, TW_FLAG, &retokenize, NULL,
-     "go by the samples' text, not by their tokens (of another tokenizer, or edited)", 0, 0, NULL,
-     0},
-    {"strict", 0, TW_FLAG, &strict, NULL, "text that is too long is an error, not cut", 0, 0, NULL,
-     0},
+    TW_OPTION_PREFIX(text),
+    TW_OPTION_PROMPT_FIELD(text),
+    TW_OPTION_COMPLETION_FIELD(text),
+    TW_OPTION_MAX_PROMPT_TOKENS(text),
+    TW_OPTION_MAX_COMPLETION_TOKENS(text),
+    TW_OPTION_RETOKENIZE(text),
+    TW_OPTION_STRICT(text),
     TW_OPTION_MAX_ERRORS(common),
     TW_OPTIONS_GROUP("Output"),
     {"json", 0, TW_FLAG, &as_json, NULL, "one JSON object, also on a terminal", 0, 0, NULL, 0},
@@ -137,16 +132,16 @@ static int write_record(run *run, const tw_record *record, size_t row)
     return tw_record_write(run->writer, record->json);
 }
 
-/* Writes text, lines each ended by a newline, and frees it. */
-static int write_text(run *run, char *text)
+/* Writes lines, each ended by a newline, and frees it. */
+static int write_lines(run *run, char *lines)
 {
-    int status = text ? 0 : -1;
-    for (const char *at = text; status == 0 && *at;) {
+    int status = lines ? 0 : -1;
+    for (const char *at = lines; status == 0 && *at;) {
         const size_t length = strcspn(at, "\n");
         status = tw_writer_line(run->writer, at, length);
         at += length + (at[length] == '\n');
     }
-    free(text);
+    free(lines);
     return status;
 }
 
@@ -154,7 +149,7 @@ static int show_record(run *run, const tw_record *record)
 {
     const tw_tokenizer *tokenizer =
         guidance_path ? run->measures->guidance->model->tokenizer : run->tokenizer;
-    return write_text(run, tw_show_record(record, tokenizer, tw_paint_wanted(true)));
+    return write_lines(run, tw_show_record(record, tokenizer, tw_paint_wanted(true)));
 }
 
 /* One record that was measured without error; keeps its row for the summary. */
@@ -204,7 +199,7 @@ static int write_summary(run *run)
         status = tw_record_write(run->writer, json);
         json_decref(json);
     } else {
-        status = write_text(run, tw_report_table(&report));
+        status = write_lines(run, tw_report_table(&report));
     }
     free(intervals);
     return status;
@@ -237,21 +232,16 @@ static int score_all(run *run)
     return status;
 }
 
-static int open_measures(run *run, const tw_selection *selection)
+static int open_measures(run *run)
 {
     const tw_measures_options options = {
-        .selection = color ? NULL : selection,
+        .selection = color ? NULL : &selection,
         .stem = !no_stem,
         /* Text metrics that nobody asked for must not refuse what a model can measure. */
         .optional = !metrics && (model_path || guidance_path),
         .model = model_path,
         .guidance = guidance_path,
-        .completion_field = completion_field,
-        .limits = {.max_prompt_tokens = (size_t)max_prompt_tokens,
-                   .max_completion_tokens = (size_t)max_completion_tokens,
-                   .prefix = prefix,
-                   .strict = strict,
-                   .retokenize = retokenize},
+        .text = &text,
         .batch_rows = (size_t)batch_tokens,
     };
     run->measures = tw_measures_open(&options);
@@ -260,20 +250,20 @@ static int open_measures(run *run, const tw_selection *selection)
 
 static int open_run(run *run, char **files, int count)
 {
-    const tw_records_options records = {.prompt_field = prompt_field,
-                                        .completion_field = completion_field,
+    const tw_records_options records = {.prompt_field = text.prompt_field,
+                                        .completion_field = text.completion_field,
                                         .need = run->measures->model_count > 0 ? TW_NEED_PROMPT : 0,
                                         .max_errors = common.max_errors};
     const tw_measuring_model *models = run->measures->models;
     const char *digests[] = {models[0].digest, models[1].digest};
-    const tw_writer_options text = {.path = common.output, .plain = true};
+    const tw_writer_options plain = {.path = common.output, .plain = true};
     if (color && tokenizer_path && !(run->tokenizer = tw_tokenizer_open(tokenizer_path)))
         return -1;
     if (!(run->records = tw_records_open(files, count, &records)))
         return -1;
     run->writer = per_record ? tw_output_open(&common, &usage, digests, run->measures->model_count,
                                               run->records)
-                             : tw_writer_open(&text);
+                             : tw_writer_open(&plain);
     run->progress = tw_progress_new("records", 0, common.quiet);
     return run->writer ? 0 : -1;
 }
@@ -295,7 +285,7 @@ static int close_run(run *run, int status)
 }
 
 /* What the option table cannot say. */
-static int check_options(tw_selection *selection)
+static int check_usage(void)
 {
     if (per_record + color + as_json > 1)
         return tw_fail("--json, --per-record and --color exclude each other");
@@ -303,7 +293,7 @@ static int check_options(tw_selection *selection)
         return tw_fail("--color needs either --tokenizer or -g, whose tokenizer it takes");
     if (color && model_path)
         return tw_fail("--color shows rewards, for which -m has no use");
-    if (tw_select(metrics, model_path, guidance_path, selection) != 0)
+    if (tw_select(metrics, model_path, guidance_path, &selection) != 0)
         return tw_fail_in("--metrics");
     return 0;
 }
@@ -311,17 +301,9 @@ static int check_options(tw_selection *selection)
 int main(int argc, char **argv)
 {
     static run run;
-    tw_selection selection;
-    int first = 0;
-    const tw_parsed parsed = tw_parse_options(&usage, argc, argv, &first);
-    if (parsed == TW_PARSED_DONE)
-        return TW_EXIT_OK;
-    if (parsed == TW_PARSED_BAD || check_options(&selection) != 0) {
-        tw_warn("%s", tw_error());
-        return TW_EXIT_USAGE;
-    }
+    const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
     tw_common_apply(&common);
-    int status = open_measures(&run, &selection);
+    int status = open_measures(&run);
     if (status == 0)
         status = open_run(&run, argv + first, argc - first);
     if (status == 0)

@@ -10,21 +10,18 @@
  * keeps one `static tw_common common = TW_COMMON_DEFAULTS;` and names in its
  * table those it has: `TW_OPTION_OUTPUT(common), TW_OPTION_SEED(common), ...`. */
 
-enum { TW_PRECISION_FP32, TW_PRECISION_BF16 };
-
 typedef struct tw_common {
     const char *output; /* NULL: standard output */
     const char *log;    /* NULL: none */
     int64_t seed;
     int64_t threads; /* 0: all available cores */
     int64_t max_errors;
-    int precision; /* TW_PRECISION_* */
     bool quiet, plain, no_provenance;
 } tw_common;
 
 #define TW_COMMON_DEFAULTS                                                                         \
     {                                                                                              \
-        NULL, NULL, 0, 0, 0, TW_PRECISION_FP32, false, false, false                                \
+        NULL, NULL, 0, 0, 0, false, false, false                                                   \
     }
 
 /* The largest seed is the largest integer that JSON's readers agree on. */
@@ -61,11 +58,6 @@ typedef struct tw_common {
     {                                                                                              \
         "threads", 'j', TW_INT, &(common).threads, "N", "threads to use, 0 for all cores", 0,      \
             4096, NULL, TW_OPTION_RUNTIME                                                          \
-    }
-#define TW_OPTION_PRECISION(common)                                                                \
-    {                                                                                              \
-        "precision", 0, TW_CHOICE, &(common).precision, NULL, "arithmetic of matrix products", 0,  \
-            0, "fp32|bf16", 0                                                                      \
     }
 #define TW_OPTION_LOG(common)                                                                      \
     {                                                                                              \

@@ -62,6 +62,17 @@ void *tw_realloc(void *old, size_t count, size_t size)
     return memory;
 }
 
+void *tw_scratch_room(tw_scratch *scratch, size_t count, size_t size)
+{
+    const size_t bytes = product(count, size);
+    if (!scratch->data || bytes > scratch->bytes) {
+        free(scratch->data);
+        scratch->data = tw_alloc(bytes, 1);
+        scratch->bytes = bytes;
+    }
+    return scratch->data;
+}
+
 char *tw_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;

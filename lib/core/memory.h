@@ -16,6 +16,17 @@ void *tw_alloc(size_t count, size_t size);
 /* Like reallocarray (the new part is not zeroed, no alignment beyond malloc's). */
 void *tw_realloc(void *old, size_t count, size_t size);
 
+/* Room that only grows, for a caller who asks again and again; zero-initialise, free with
+ * free(scratch->data). */
+typedef struct tw_scratch {
+    void *data;
+    size_t bytes;
+} tw_scratch;
+
+/* At least count * size bytes, their content whatever it is; valid until the next call. */
+void *tw_scratch_room(tw_scratch *scratch, size_t count, size_t size)
+    __attribute__((returns_nonnull));
+
 char *tw_strdup(const char *text);
 char *tw_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -262,3 +262,16 @@ out:
     free(walk.seen);
     return parsed;
 }
+
+int tw_options_or_exit(const tw_usage *usage, int argc, char **argv, int (*check)(void))
+{
+    int first = 0;
+    const tw_parsed parsed = tw_parse_options(usage, argc, argv, &first);
+    if (parsed == TW_PARSED_DONE)
+        exit(TW_EXIT_OK);
+    if (parsed == TW_PARSED_BAD || (check && check() < 0)) {
+        tw_warn("%s", tw_error());
+        exit(TW_EXIT_USAGE);
+    }
+    return first;
+}

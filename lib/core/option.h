@@ -66,6 +66,11 @@ typedef enum tw_parsed {
  * the range. A repeated option: the last one holds. Sets tw_set_program. */
 tw_parsed tw_parse_options(const tw_usage *usage, int argc, char **argv, int *first);
 
+/* The same for main(): the index of the first operand. Ends the process where there is nothing
+ * to run: with status 0 after --help and the like, with 2 and the message on stderr when the
+ * command line is bad or `check` (NULL: nothing) fails it. */
+int tw_options_or_exit(const tw_usage *usage, int argc, char **argv, int (*check)(void));
+
 void tw_print_help(const tw_usage *usage, FILE *to);
 
 /* The options that shape the result, as they stand after parsing and in table

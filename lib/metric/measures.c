@@ -20,15 +20,9 @@ static tw_sequence_options reading(tw_measures *measures, const tw_measures_opti
                                    const char *path, const tw_model *model)
 {
     tw_measuring_model *reader = &measures->models[measures->model_count++];
-    const tw_encoding *limits = &options->limits;
-    tw_encoding encoding = tw_encoding_of(model);
-    encoding.max_prompt_tokens = limits->max_prompt_tokens;
-    encoding.max_completion_tokens = limits->max_completion_tokens;
-    encoding.prefix = limits->prefix;
-    encoding.strict = limits->strict;
-    encoding.retokenize = limits->retokenize;
     reader->path = path;
-    return (tw_sequence_options){encoding, options->completion_field, options->batch_rows,
+    return (tw_sequence_options){tw_encoding_of(model, options->text),
+                                 options->text->completion_field, options->batch_rows,
                                  &reader->encoded};
 }
 
@@ -60,7 +54,7 @@ static int add_all(tw_measures *measures, const tw_measures_options *options)
     const tw_selection *selection = options->selection;
     if (selection && selection->text_count > 0 &&
         add(measures, tw_text_measure(selection->text, selection->text_count, options->stem,
-                                      options->completion_field, options->optional)) != 0)
+                                      options->text->completion_field, options->optional)) != 0)
         return -1;
     if (options->model && add_model(measures, options) != 0)
         return -1;

@@ -12,8 +12,7 @@ typedef struct tw_measures_options {
     bool stem;                     /* see tw_text_measure */
     bool optional;                 /* the same */
     const char *model, *guidance;  /* folders; NULL: none */
-    const char *completion_field;  /* NULL: "completion" */
-    tw_encoding limits;            /* of it: limits, prefix, strict and retokenize */
+    const tw_text_options *text;   /* how models read the records */
     size_t batch_rows;
 } tw_measures_options;
 

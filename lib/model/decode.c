@@ -1,5 +1,6 @@
 #include "model/decode.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -43,6 +44,19 @@ typedef struct decoder {
 /* Rows of logits held at a time. */
 enum { LOGIT_ROWS = 256 };
 
+size_t tw_max_new_tokens(const tw_model *model, int64_t max_new_tokens)
+{
+    const size_t context = model->config.max_positions;
+    if (max_new_tokens == 0)
+        return context / 2 < 128 ? context / 2 : 128;
+    if ((uint64_t)max_new_tokens < context)
+        return (size_t)max_new_tokens;
+    tw_fail("--max-new-tokens %" PRId64 " leaves no room for a prompt: the model's context is %zu "
+            "tokens",
+            max_new_tokens, context);
+    return 0;
+}
+
 void tw_request_clear(tw_request *request)
 {
     if (request->samples)
@@ -83,25 +97,31 @@ static void allocate_samples(tw_request *request, size_t limit)
             (tw_sample){.tokens = tokens + k * limit, .logprobs = logprobs + k * limit};
 }
 
+/* Tokens that a generation of the request may have. */
+static size_t limit_of(const decoder *d, const tw_request *request)
+{
+    const size_t room = d->model->config.max_positions - request->length;
+    return d->options->max_new_tokens < room ? d->options->max_new_tokens : room;
+}
+
+static size_t needed(const decoder *d, const tw_request *request)
+{
+    return request->length + request->count * limit_of(d, request);
+}
+
 static job *admit(decoder *d, tw_request *request)
 {
     job *new = tw_alloc(1, sizeof *new);
-    size_t room = d->model->config.max_positions - request->length;
     new->request = request;
-    new->limit = d->options->max_new_tokens < room ? d->options->max_new_tokens : room;
+    new->limit = limit_of(d, request);
     new->open = request->count;
-    new->tokens = request->length + request->count *new->limit;
+    new->tokens = needed(d, request);
     new->slot = take_slot(d, request->length, -1);
     request->samples = tw_alloc(request->count, sizeof *request->samples);
     allocate_samples(request, new->limit);
     d->tokens += new->tokens;
     tw_batch_continue(&d->batch, request->prompt, request->length, new->slot);
     return new;
-}
-
-static size_t needed(const decoder *d, const tw_request *request)
-{
-    return request->length + request->count * d->options->max_new_tokens;
 }
 
 /* Draws the next token of a strand from its logits. */

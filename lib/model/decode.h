@@ -24,6 +24,18 @@ typedef struct tw_decode_options {
                               request may exceed it) */
 } tw_decode_options;
 
+/* Option of a program that decodes. */
+#define TW_OPTION_MAX_NEW_TOKENS(value)                                                            \
+    {                                                                                              \
+        "max-new-tokens", 0, TW_INT, &(value), "N",                                                \
+            "end a generation after N tokens; 0 for 128, or half the context if that is less", 0,  \
+            1e9, NULL, 0                                                                           \
+    }
+
+/* What that option comes to for a model. Fails when it leaves no room for a prompt. Returns
+ * the limit, 0 on failure. */
+size_t tw_max_new_tokens(const tw_model *model, int64_t max_new_tokens);
+
 typedef struct tw_sample {
     int32_t *tokens; /* EOS at the end if it was drawn */
     float *logprobs; /* of each token, see tw_draw */

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/option.h"
+
 /* From logits to the next token. The order of the steps is that of transformers'
  * generate: repetition penalty, minimal length, temperature, top-k, top-p. */
 
@@ -25,6 +27,18 @@ typedef struct tw_draw {
     float logprob; /* natural log of its probability in the softmax of the logits as they
                       were given: no temperature, penalty or truncation */
 } tw_draw;
+
+/* clang-format off */
+/* Options of a program that draws: what is kept of the distribution. See core/common.h. */
+#define TW_SAMPLING_OPTIONS(sampling)                                                              \
+    {"temperature", 0, TW_REAL, &(sampling).temperature, "T",                                      \
+     "divides the logits", 0, 1e6, NULL, TW_OPTION_ABOVE_MIN},                                     \
+    {"top-k", 0, TW_INT, &(sampling).top_k, "N",                                                   \
+     "draw from the N likeliest tokens, 0 for all", 0, 1e9, NULL, 0},                              \
+    {"top-p", 0, TW_REAL, &(sampling).top_p, "P",                                                  \
+     "draw from the likeliest tokens that together reach probability P", 0, 1, NULL,               \
+     TW_OPTION_ABOVE_MIN}
+/* clang-format on */
 
 /* Scratch of one thread; zero-initialise, free with tw_sampler_free. */
 typedef struct tw_sampler {

@@ -54,8 +54,7 @@ static void block_backward(const tw_attend *op, const block *at, const tw_piece 
     }
 }
 
-static void segment_backward(const tw_attend *op, size_t s, size_t head, float **scratch,
-                             size_t *room)
+static void segment_backward(const tw_attend *op, size_t s, size_t head, tw_scratch *scratch)
 {
     const tw_segment *segment = &op->batch->segments[s];
     tw_piece pieces[TW_MAX_DEPTH];
@@ -63,10 +62,7 @@ static void segment_backward(const tw_attend *op, size_t s, size_t head, float *
     for (size_t i = 0; i < segment->length; i += TW_QUERY_BLOCK) {
         size_t left = segment->length - i, queries = left < TW_QUERY_BLOCK ? left : TW_QUERY_BLOCK;
         size_t keys = segment->past + i + queries, row = segment->first + i;
-        if (2 * queries * keys > *room) {
-            *room = 2 * queries * keys;
-            *scratch = tw_realloc(*scratch, *room, sizeof **scratch);
-        }
+        float *p = tw_scratch_room(scratch, 2 * queries * keys, sizeof *p);
         size_t q_at = row * op->query.tensor->width + op->query.offset + head * size;
         block at = {.q = op->query.tensor->x + q_at,
                     .dq = op->query.tensor->dx + q_at,
@@ -75,8 +71,8 @@ static void segment_backward(const tw_attend *op, size_t s, size_t head, float *
                     .keys = keys,
                     .own = i + queries,
                     .first_limit = segment->past + i + 1,
-                    .p = *scratch,
-                    .ds = *scratch + queries * keys};
+                    .p = p,
+                    .ds = p + queries * keys};
         block_backward(op, &at, pieces, count, op->log_sum + head * op->batch->rows + row);
     }
 }
@@ -107,14 +103,13 @@ void tw_attention_backward(tw_tape *tape, void *args)
     size_t group = op->shape.heads / op->shape.kv_heads;
 #pragma omp parallel
     {
-        float *scratch = NULL;
-        size_t room = 0;
+        tw_scratch scratch = {0};
 #pragma omp for schedule(dynamic) collapse(2)
         for (size_t tree = 0; tree < batch->count; tree++)
             for (size_t kv_head = 0; kv_head < op->shape.kv_heads; kv_head++)
                 for (size_t s = tree; s < batch->count; s++)
                     for (size_t h = 0; root[s] == tree && h < group; h++)
-                        segment_backward(op, s, kv_head * group + h, &scratch, &room);
-        free(scratch);
+                        segment_backward(op, s, kv_head * group + h, &scratch);
+        free(scratch.data);
     }
 }

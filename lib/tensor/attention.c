@@ -131,7 +131,7 @@ static void softmax_rows(float *scores, size_t queries, size_t keys, size_t firs
     }
 }
 
-static void attend(const tw_attend *op, size_t s, size_t head, float **scratch, size_t *room)
+static void attend(const tw_attend *op, size_t s, size_t head, tw_scratch *scratch)
 {
     const tw_segment *segment = &op->batch->segments[s];
     tw_piece pieces[TW_MAX_DEPTH];
@@ -143,17 +143,13 @@ static void attend(const tw_attend *op, size_t s, size_t head, float **scratch, 
     for (size_t i = 0; i < segment->length; i += TW_QUERY_BLOCK) {
         size_t left = segment->length - i, queries = left < TW_QUERY_BLOCK ? left : TW_QUERY_BLOCK;
         size_t keys = before + i + queries, row = segment->first + i;
-        if (queries * keys > *room) {
-            *room = queries * keys;
-            *scratch = tw_realloc(*scratch, *room, sizeof **scratch);
-        }
+        float *scores = tw_scratch_room(scratch, queries * keys, sizeof *scores);
         const float *q =
             op->query.tensor->x + row * op->query.tensor->width + op->query.offset + head * size;
-        tw_attention_scores(op, q, queries, pieces, count, own_before + i + queries, *scratch,
-                            keys);
-        softmax_rows(*scratch, queries, keys, before + i + 1,
+        tw_attention_scores(op, q, queries, pieces, count, own_before + i + queries, scores, keys);
+        softmax_rows(scores, queries, keys, before + i + 1,
                      op->log_sum ? op->log_sum + head * op->batch->rows + row : NULL);
-        weigh_values(op, *scratch, queries, keys, pieces, count, own_before + i + queries,
+        weigh_values(op, scores, queries, keys, pieces, count, own_before + i + queries,
                      op->y->x + row * op->y->width + head * size);
     }
 }
@@ -192,12 +188,11 @@ tw_tensor *tw_attention(tw_tape *tape, tw_columns query, tw_columns key, tw_colu
         fill_cache(&op);
 #pragma omp parallel
     {
-        float *scratch = NULL;
-        size_t room = 0;
+        tw_scratch scratch = {0};
 #pragma omp for schedule(dynamic, 4)
         for (size_t i = 0; i < batch->count * shape->heads; i++)
-            attend(&op, i / shape->heads, i % shape->heads, &scratch, &room);
-        free(scratch);
+            attend(&op, i / shape->heads, i % shape->heads, &scratch);
+        free(scratch.data);
     }
     if (y->wants_dx) {
         assert(!batch->cache);

@@ -31,6 +31,7 @@ static void finish_row(const chunk *at, size_t i)
         sum += e;
         weighted += e * shifted;
     }
+    // cppcheck-suppress invalidFunctionArg ; one of the summands is exp(0)
     float log_sum = logf(sum), nll = log_sum - target_logit, entropy = log_sum - weighted / sum;
     float w = token->nll_weight ? token->nll_weight[row] : 0;
     float v = token->entropy_weight ? token->entropy_weight[row] : 0;

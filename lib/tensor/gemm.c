@@ -35,13 +35,9 @@ static void compute_tile(tile at, bool transpose_b, size_t k, const float *a, si
                 c + at.row * ldc + at.column, ldc);
         return;
     }
-    static _Thread_local float *padded_a, *padded_c;
-    static _Thread_local size_t room;
-    if (room < k) {
-        padded_a = tw_realloc(padded_a, TW_ROW_TILE * k, sizeof *padded_a);
-        padded_c = tw_realloc(padded_c, (size_t)TW_ROW_TILE * COLUMN_TILE, sizeof *padded_c);
-        room = k;
-    }
+    static _Thread_local tw_scratch scratch;
+    float *padded_c = tw_scratch_room(&scratch, TW_ROW_TILE * (COLUMN_TILE + k), sizeof *padded_c);
+    float *padded_a = padded_c + (size_t)TW_ROW_TILE * COLUMN_TILE;
     for (size_t i = 0; i < TW_ROW_TILE; i++) {
         if (i < at.rows)
             memcpy(padded_a + i * k, a_tile + i * lda, k * sizeof *a);

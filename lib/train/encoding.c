@@ -8,14 +8,22 @@
 #include "core/memory.h"
 #include "text/prompt.h"
 
-tw_encoding tw_encoding_of(const tw_model *model)
+tw_encoding tw_encoding_of(const tw_model *model, const tw_text_options *text)
 {
+    static const tw_text_options defaults;
     const tw_config *config = &model->config;
+    if (!text)
+        text = &defaults;
     return (tw_encoding){.tokenizer = model->tokenizer,
                          .start = config->bos >= 0 ? config->bos : config->eos,
                          .eos = config->eos,
                          .vocabulary = config->vocab_size,
-                         .context = config->max_positions};
+                         .context = config->max_positions,
+                         .max_prompt_tokens = (size_t)text->max_prompt_tokens,
+                         .max_completion_tokens = (size_t)text->max_completion_tokens,
+                         .prefix = text->prefix,
+                         .strict = text->strict,
+                         .retokenize = text->retokenize};
 }
 
 int tw_encoding_check(const tw_encoding *encoding)

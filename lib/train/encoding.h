@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "model/model.h"
+#include "text/options.h"
 #include "text/tokenizer.h"
 
 /* Records as token ids, by one rule: what a model is measured on is cut and closed as what
@@ -24,8 +25,8 @@ typedef struct tw_encoding {
     bool retokenize;              /* samples: ignore `tokens`, encode `text` */
 } tw_encoding;
 
-/* As a model's folder says it, without limits. */
-tw_encoding tw_encoding_of(const tw_model *model);
+/* As a model's folder and the options (NULL: their defaults) say it. */
+tw_encoding tw_encoding_of(const tw_model *model, const tw_text_options *text);
 
 /* Fails when a context has no room for a prompt and a token behind it. */
 int tw_encoding_check(const tw_encoding *encoding);

@@ -74,7 +74,7 @@ static void fill(tw_example *examples, int32_t vocabulary)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 3 ? atoi(argv[3]) : 9;
+    int rounds = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 9;
     if (argc < 3 || rounds < 1 || rounds > 999)
         return TW_EXIT_USAGE;
     tw_set_program("bench_train");

@@ -89,6 +89,14 @@ tune() { # as command_to, and runs it
     jq -e -s '.[0].loss > 5.5 and .[0].loss < 8' log-1
     cmp scratch-1/spiece.model "$model/spiece.model"
     sample -q -m scratch-1 train.jsonl --max-new-tokens 2 -o samples
+    # A run from another config.json is another run, even if its weights have the same shapes.
+    command=(fine-tune --init config.json --tokenizer "$model/spiece.model" -o part -b 8
+        --steps 300 --log part.jsonl -q train.jsonl)
+    cp "$model/config.json" .
+    interrupted TERM 2 part.jsonl "${command[@]}"
+    [ "$status" -eq 1 ]
+    jq '.layer_norm_epsilon = 0.001' "$model/config.json" >config.json
+    refused 1 'part.checkpoint: made with another' "${command[@]}" --resume
 }
 
 @test "every objective: the same run gives the same bytes, another one others" {
@@ -234,6 +242,11 @@ tune() { # as command_to, and runs it
     refused 2 '--init and --tokenizer go together' fine-tune --init "$model/config.json" -o out train.jsonl
     refused 2 'needs -g GUIDANCE' fine-tune -m "$model" --objective reinforce -o out train.jsonl
     refused 2 'does not use guidance' fine-tune -m "$model" -g "$guidance" -o out train.jsonl
+    for options in '--valid train.jsonl' '--eval-every 5'; do
+        # shellcheck disable=SC2086 # two words
+        refused 2 '--valid FILE and --eval-every N go together' \
+            fine-tune -m "$model" $options -o out train.jsonl
+    done
     refused 2 '--objective' fine-tune -m "$model" --objective ppo -o out train.jsonl
     refused 2 '--learning-rate' fine-tune -m "$model" -l 0 -o out train.jsonl
     refused 2 '--batch-size' fine-tune -m "$model" -b 0 -o out train.jsonl

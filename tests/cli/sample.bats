@@ -132,6 +132,11 @@ draw() {
         sample --max-new-tokens 60 --strict -m "$model" prompts.jsonl -o out.zst
     refused 1 'prompts.jsonl:1: prompt: 7 tokens; expected at most 2' \
         sample --max-prompt-tokens 2 --max-new-tokens 4 --strict -m "$model" prompts.jsonl
+    # Without a number, half the context stays for the prompt.
+    sample --plain -q -m "$model" --min-new-tokens 64 prompts.jsonl |
+        jq -e -s 'all(.samples[0].tokens | length == 32)' >/dev/null
+    refused 1 "--max-new-tokens 64 leaves no room for a prompt: the model's context is 64 tokens" \
+        sample --max-new-tokens 64 -m "$model" prompts.jsonl
     # Such a record is one that --max-errors may skip.
     sample --plain -q -m "$model" --max-new-tokens 60 --strict --max-errors 3 prompts.jsonl >out 2>err
     [ "$(wc -l <out)" -eq 1 ]

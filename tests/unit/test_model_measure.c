@@ -83,8 +83,9 @@ typedef struct trial {
 
 static tw_sequence_options options_for(trial *trial, size_t batch_rows)
 {
-    return (tw_sequence_options){
-        .encoding = tw_encoding_of(model), .batch_rows = batch_rows, .encoded = &trial->encoded};
+    return (tw_sequence_options){.encoding = tw_encoding_of(model, NULL),
+                                 .batch_rows = batch_rows,
+                                 .encoded = &trial->encoded};
 }
 
 /* Runs the measure over one block that holds the lines. */
