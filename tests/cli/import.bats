@@ -1,0 +1,360 @@
+#!/usr/bin/env bats
+# pipelines/import: every format's fixture, in the shape that its source has, and a broken one.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # jq programs; bats runs each test in a subshell, and sets stderr
+bats_require_minimum_version 1.5.0
+load helper
+
+IN=$FIXTURES/import
+
+import() { "$PIPELINES/import/import" "$@"; }
+
+# imported LINES FORMAT [options]: the prompt of each record, then its samples, as "rank score text".
+imported() {
+    local wanted=$1 format=$2
+    shift 2
+    import "$format" -q --plain "$@" "$(echo "$IN/$format".json*)" |
+        jq -r '.prompt, (.samples[] | "  \(.rank // "-") \(.score // "-") \(.text)")' >got
+    diff -u - got <<<"$wanted"
+}
+
+# broken FORMAT PLACE [options]: fails with that place, and with --max-errors skips just that.
+broken() {
+    local format=$1 place=$2 file
+    shift 2
+    file=$(echo "$IN/$format".broken.json*)
+    run -1 --separate-stderr import "$format" -q --plain "$@" "$file"
+    echo "$stderr"
+    [[ $stderr == import:\ $file:$place ]]
+    [[ ${#stderr_lines[@]} -eq 1 ]]
+    run -0 --separate-stderr import "$format" -q --plain --max-errors 1 "$@" "$file"
+    [[ $stderr == import:\ $file:$place\ \(skipped\) ]]
+    [[ ${#lines[@]} -ge 1 ]]
+}
+
+@test "trl: text and messages, with and without a prompt" {
+    imported 'The kettle is
+  1 -  hot.
+  2 -  a boat.
+Name a river.
+  1 - The Elbe.
+  2 - Bread.
+The lamp gives
+  1 -  blue light.
+  2 -  black light.
+Is it late?
+  1 - Past ten.
+  2 - Tuesday.
+
+
+System: Be short.
+
+Human: Hello
+
+Assistant:
+  1 - Hi.
+  2 - Good day to you, and to yours.' trl
+    broken trl '2: chosen\[0\].content: expected a string, got the number 7'
+    # Own columns survive.
+    import trl -q --plain "$IN/trl.jsonl" | jq -c '[.source, .id]' >own
+    same '["kitchen",null] [null,null] [null,null] [null,null] [null,"five"]' "$(paste -sd ' ' own)"
+}
+
+@test "trl-unpaired: gathered by prompt; one alone ranks nothing" {
+    imported 'The kettle is
+  1 1  hot.
+  3 0  a boat.
+  1 1  warm.
+Name a river.
+  1 1 The Elbe.
+  2 0 Bread.' trl-unpaired
+    broken trl-unpaired '3: label: expected true or false, got a string'
+    run -0 import trl-unpaired --plain "$IN/trl-unpaired.jsonl"
+    [[ $output == *"import: 2 records, 0 skipped, 1 left out: fewer than two samples that were compared" ]]
+}
+
+@test "completions: scores, ranks, top of the list only, a weight" {
+    imported 'A word for cold?
+  1 0.5 chilly
+  3 -1 warm
+  1 0.5 frosty
+A word for big?
+  1 - large
+  2 - grand
+  - - tiny
+  - - soup
+A word for old?
+  1 3 aged
+  2 2 ancient' completions
+    import completions -q --plain "$IN/completions.jsonl" | jq -c '[.id, .weight, .uncompared]' >rest
+    same '[7,null,null] [8,0.5,null] [9,null,[{"text":"young"}]]' "$(paste -sd ' ' rest)"
+    broken completions '2: ranks: expected 4, one a completion, got 2'
+}
+
+@test "hh: the transcripts part at the last reply" {
+    imported '
+
+Human: How do I keep basil alive?
+
+Assistant:
+  1 -  Water it from below and give it light.
+  2 -  Basil is a city.
+
+
+Human: Hi
+
+Assistant: Hello!
+
+Human: Two and two?
+
+Assistant:
+  1 -  Four.
+  2 -  Five, or so.' hh
+    broken hh '2: rejected: expected the transcript of chosen up to its last reply'
+}
+
+@test "ultrafeedback: mean ratings, ties, an answer without any" {
+    imported 'Say why rain falls.
+  1 4.5 Clouds cool, and drops grow too heavy.
+  3 1.5 I am not sure.
+  1 4.5 Water vapour condenses.' ultrafeedback
+    [[ $(import ultrafeedback -q --plain "$IN/ultrafeedback.jsonl" | jq -r '.uncompared[].model') == m-3 ]]
+    broken ultrafeedback '2: completions\[0\].response: expected a string, got nothing'
+}
+
+@test "ultrafeedback-binarized: two makers' columns, equal scores tie" {
+    imported 'Name a tool.
+  1 8.5 A chisel.
+  2 3 No.
+Name a fish.
+  1 7 Perch.
+  1 7 Pike.
+Name a tree.
+  1 4.75 Beech.
+  2 1.5 Chair.' ultrafeedback-binarized
+    broken ultrafeedback-binarized '2: score_rejected: expected a number, got a string'
+}
+
+@test "nectar" {
+    imported '
+
+Human: What floats?
+
+Assistant: 
+  1 - Cork does.
+  2 - Wood, mostly.
+  2 - Oil on water.
+  4 - Lead.' nectar
+    broken nectar '2: answers\[1\].rank: expected a number, got a string'
+}
+
+@test "oasst: a record for each ranked message of a tree, none for half a broken tree" {
+    imported 'Why is the sea salty?
+  2 - Rivers carry minerals.
+  1 - Rain dissolves rock, and rivers bring it down.
+
+
+Human: Why is the sea salty?
+
+Assistant: Rivers carry minerals.
+
+Human: Which ones?
+
+Assistant:
+  2 - Chloride.
+  1 - Sodium and chloride.' oasst
+    broken oasst '3: prompt.replies\[0\].replies\[0\].replies\[1\].text: expected a string, got nothing'
+    [[ ${#lines[@]} -eq 2 ]]
+    # Not ranked by people is not compared; deleted is gone.
+    [[ $(import oasst -q --plain "$IN/oasst.jsonl" | jq -c '[.id, [.uncompared[]?.message_id]]' | paste -sd ' ') \
+        == '["t1",["a3"]] ["p2",[]]' ]]
+}
+
+@test "summarize: posts and news; of three only the choice is known" {
+    imported 'SUBREDDIT: r/bicycling
+
+TITLE: Noise in the rain
+
+POST: My bicycle makes a noise when it rains.
+
+TL;DR:
+  2 -  It rains.
+  1 -  Bicycle noisy in rain.
+Article:
+The bridge was closed on Monday.
+
+TL;DR:
+  1 -  Bridge closed.
+  - -  Monday.
+  - -  A bridge.' summarize
+    broken summarize '2: choice: expected an index of summaries (3 of them), got the number 3'
+}
+
+@test "--weights: the annotators'" {
+    echo '{"w1": 0.25, "u9": 3}' >weights
+    import summarize -q --plain --weights weights "$IN/summarize.jsonl" | jq -c '[.annotator, .confidence, .weight]' >got
+    same '["w1",8,0.25] ["w2",null,null]' "$(paste -sd ' ' got)"
+    echo '{"w1": 0}' >weights
+    run -1 import summarize --weights weights "$IN/summarize.jsonl"
+    [[ $output == *'weights: '*'positive numbers'* ]]
+    echo '{"prompt":"p","chosen":"a","rejected":"b","weight":-1}' >negative
+    run -1 import trl --plain negative
+    [[ $output == *'negative:1: weight: expected a positive number, got the number -1' ]]
+}
+
+@test "shp" {
+    imported 'Why does my loaf sink?
+  1 30 It proved too long.
+  2 12 Gravity.
+Which flour?
+  2 2 Any.
+  1 9 Strong white.' shp
+    broken shp '1: labels: expected 1 (A is preferred) or 0 (B), got the number 2'
+}
+
+@test "arena: conversations part after the first prompt; ties; turns without answer" {
+    imported 'Count to two
+  1 - One, two.
+  2 - Two.
+Hi
+  1 - Hello
+
+Human: And now?
+
+Assistant: Now tea.
+  1 - Yes
+
+Human: And now?
+
+Assistant: ' arena
+    broken arena '2: response_b: expected 2 turns, one a prompt, got 1'
+}
+
+@test "distilabel: ratings as numbers or text, a failed generation, ranks" {
+    imported 'Greet a cat.
+  1 4 Hello, cat.
+  3 1 Woof.
+  1 4 Miaow to you.
+Greet a dog.
+  1 - Hello, dog.
+  2 - Hiss.' distilabel
+    broken distilabel '1: ratings: expected 4, one a generation, got 2'
+}
+
+@test "argilla: both SDKs, a record for each annotator, first choices only, discarded ones" {
+    imported 'Pick a colour.
+  2 - Red.
+  1 - Blue.
+  3 - Loud.
+Pick a colour.
+  1 - Red.
+  - - Blue.
+  - - Loud.
+Pick a shape.
+  1 - Round.
+  1 - Green.' argilla
+    [[ $(import argilla -q --plain "$IN/argilla.jsonl" | jq -r .id | paste -sd ' ') == 'r1/u1 r1/u2 r2/u1' ]]
+    broken argilla '1: fields.response_9: expected a string, got nothing'
+    # Which question, which prompt?
+    echo '{"id":1,"fields":{"a":"A","b":"B","ask":"?","also":"!"},"responses":{"x":[{"value":["a","b"],"user_id":"u"}],"y":[{"value":["b","a"],"user_id":"u"}]}}' >two
+    run -1 import argilla --plain two
+    [[ $output == *'two:1: responses: rankings x, y: choose one with --question' ]]
+    run -1 import argilla --plain --question y two
+    [[ $output == *'two:1: fields: '*'name it with --prompt-field' ]]
+    same '{"id":"1/u","prompt":"?","ranks":[2,1]}' "$(import argilla -q --plain --question=y --prompt-field ask two |
+        jq -c '{id, prompt, ranks: [.samples[].rank]}')"
+}
+
+@test "label-studio: an array of tasks, orders and buckets" {
+    imported 'Best snack?
+  2 - An apple.
+  3 - A brick.
+  1 - Nuts.
+Best snack?
+  1 - An apple.
+  3 - A brick.
+  2 - Nuts.
+Best drink?
+  1 - Water
+  - - Ink
+  1 - Tea' label-studio --buckets good
+    broken label-studio ' record 1: annotations\[0\].result\[0\].value.ranker: no item has the id w' --buckets good
+    run -1 import label-studio --plain "$IN/label-studio.json"
+    [[ $output == *': record 2: annotations[0].result[0].value.ranker: buckets _, good: say their order with --buckets'* ]]
+}
+
+@test "every format has a fixture, a broken one, and a line in the help" {
+    for filter in "$PIPELINES"/import/*.jq; do
+        name=$(basename "$filter" .jq)
+        [[ $(find "$IN" -name "$name.json*" | wc -l) -eq 1 && $(find "$IN" -name "$name.broken.json*" | wc -l) -eq 1 ]]
+        import --help | grep -qE "^  $name +[A-Za-z]"
+        grep -q "\`$name\`" "$PIPELINES/import/README.md"
+    done
+}
+
+@test "plain, zstd, gzip, several files, an array: the same records" {
+    import nectar -q --plain "$IN/nectar.jsonl" >once
+    cat once once >twice
+    zstd -q -c "$IN/nectar.jsonl" >a.zst
+    gzip -c "$IN/nectar.jsonl" >b.gz
+    jq -s . "$IN/nectar.jsonl" >c.json
+    import nectar -q --plain a.zst b.gz | cmp - twice
+    import nectar -q --plain <a.zst | cmp - once
+    import nectar -q --plain c.json - <"$IN/nectar.jsonl" | cmp - twice
+    import nectar -q a.zst | zstdcat | cmp - once
+    import nectar -q -o out.zst a.zst && zstdcat out.zst | cmp - once
+    import nectar -q </dev/null | rank -q --by length --plain | cmp - /dev/null
+}
+
+@test "characters and numbers stay, across any buffer" {
+    for pad in '' a aa aaa; do
+        jq -cn --arg pad "$pad" '{prompt: ($pad + ([range(40000) | "é€𝄞"] | add)), chosen: "\u0001\t\"\\", rejected: "", x: 0.1}'
+    done >long
+    import trl -q --plain long | jq -c '{prompt, chosen: .samples[0].text, rejected: .samples[1].text, x}' | cmp - long
+}
+
+@test "what is no record: file, line, reason" {
+    printf '%s\n' '{"prompt":"p","chosen":"a","rejected":"b"}' '' 'nonsense' $'{"prompt":"\xff"}' $'{"prompt":"\x01"}' \
+        '[1]' '{"prompt":' '{"id":[],"prompt":"p","chosen":"a","rejected":"b"}' >bad
+    run -0 --separate-stderr import trl --plain --max-errors 7 bad
+    same 'import: bad:2: expected a JSON object, got an empty line (skipped)
+import: bad:3: not JSON: Invalid literal at EOF at line 1, column 8 (skipped)
+import: bad:4: not UTF-8 (skipped)
+import: bad:5: not JSON: a control character (skipped)
+import: bad:6: expected a JSON object, got an array (skipped)
+import: bad:7: not JSON: Unfinished JSON term at EOF at line 1, column 10 (skipped)
+import: bad:8: id: expected a string or a non-negative integer, got an array (skipped)
+import: 1 records, 7 skipped' "$stderr"
+    run -1 import trl --plain --max-errors 6 bad
+    # Of several files, the line is that of its own.
+    head -1 bad >good
+    run -1 import trl --plain good bad
+    [[ $output == *'bad:2: '* ]]
+}
+
+@test "input cut short or unreadable, and what it leaves behind" {
+    zstd -q -c "$IN/trl.jsonl" | head -c 100 >short
+    run -1 --separate-stderr import trl --plain short
+    [[ $stderr == 'import: short: '*'premature end'* ]]
+    echo '[{"prompt":"p","chosen":"a","rejected":"b"},{"pro' >array
+    run -1 --separate-stderr import trl --plain --max-errors 9 array
+    [[ $stderr == 'import: array: '*'line 1'* ]]
+    run -1 import trl -o out "$IN/trl.broken.jsonl"
+    [[ ! -e out && $(find . -name '.out*' | wc -l) -eq 0 ]]
+    # A program that reads the pipe sees that it is not the whole.
+    import trl -q "$IN/trl.broken.jsonl" >partial 2>/dev/null || true
+    run -1 rank --by length partial
+    [[ $output == *'ends inside a zstd frame'* ]]
+    run -1 import trl missing
+    same 'import: cannot read missing' "$output"
+    run -1 import trl -o no/such/folder "$IN/trl.jsonl"
+}
+
+@test "usage errors" {
+    for arguments in '' 'nonsense' '../trl' 'trl --bad' 'trl --max-errors' 'trl --max-errors x' 'run'; do
+        # shellcheck disable=SC2086 # words
+        run -2 import $arguments
+        [[ $output == 'import: '* ]]
+    done
+    run -0 import --help
+    [[ $output == usage:* ]]
+}
