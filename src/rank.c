@@ -1,6 +1,7 @@
 /* rank: orders the samples of each record by a preference. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/common.h"
 #include "core/error.h"
@@ -18,14 +19,15 @@
 static tw_common common = TW_COMMON_DEFAULTS;
 static tw_text_options text;
 static const char *by;
-static tw_expression *expression; /* of --by */
+static tw_expression *expression; /* of --by; NULL for the ranks that are there */
 static double ties;
 static bool no_stem;
 
 static const tw_option options[] = {
     {"by", 0, TW_TEXT, &by, "EXPR",
-     "the preference, higher is better: meteor, rouge1+2*rouge2+rougeLsum, length, score ...", 0, 0,
-     NULL, TW_OPTION_REQUIRED},
+     "the preference, higher is better: meteor, rouge1+2*rouge2+rougeLsum, length, score ...; or "
+     "ranks, the order that the samples' ranks already say",
+     0, 0, NULL, TW_OPTION_REQUIRED},
     {"ties", 0, TW_REAL, &ties, "EPS", "a score at most EPS below the best of a rank shares it", 0,
      INFINITY, NULL, 0},
     {"no-stem", 0, TW_FLAG, &no_stem, NULL, "compare whole words in ROUGE, not their stems", 0, 0,
@@ -86,6 +88,39 @@ static int score_samples(const run *run, const tw_record *record, double *values
     return 0;
 }
 
+/* Only the order is given, so the score is the rank turned round; what has no rank gets
+ * neither. */
+static void set_places(const json_t *samples, const size_t *ranks)
+{
+    for (size_t i = 0; i < json_array_size(samples); i++) {
+        json_t *sample = json_array_get(samples, i);
+        if (ranks[i] == 0) {
+            json_object_del(sample, "score");
+            continue;
+        }
+        json_object_set_new(sample, "score", json_real(-(double)ranks[i]));
+        json_object_set_new(sample, "rank", json_integer((json_int_t)ranks[i]));
+    }
+}
+
+static int rank_given(const tw_record *record)
+{
+    const size_t count = json_array_size(record->samples);
+    size_t *given = tw_alloc(count, sizeof *given), *ranks = tw_alloc(count, sizeof *ranks);
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *rank = json_object_get(json_array_get(record->samples, i), "rank");
+        given[i] = (size_t)json_integer_value(rank);
+        known += given[i] > 0;
+    }
+    tw_ranks_of_given(given, count, ties, ranks);
+    if (known > 0)
+        set_places(record->samples, ranks);
+    free(given);
+    free(ranks);
+    return known > 0 ? 0 : tw_record_fail(record, "samples: none of them has a rank");
+}
+
 static int rank_record(const run *run, tw_record *record)
 {
     const size_t count = json_array_size(record->samples);
@@ -114,7 +149,7 @@ static void work(run *run)
         tw_record *record = &run->block.records[i];
         outcome *out = &run->outcomes[i];
         *out = (outcome){NULL, 0, NULL};
-        if (rank_record(run, record) == 0)
+        if ((expression ? rank_record(run, record) : rank_given(record)) == 0)
             out->line = tw_json_text(record->json, &out->length);
         if (!out->line)
             out->error = tw_strdup(tw_error());
@@ -156,11 +191,12 @@ static int rank_all(run *run)
 static int open_run(run *run, char **files, int count)
 {
     unsigned metrics = 0;
-    for (int m = 0; m < TW_METRICS; m++)
+    for (int m = 0; expression && m < TW_METRICS; m++)
         metrics |= tw_expression_uses(expression, m) ? TW_METRIC_BIT(m) : 0;
+    const bool scores = expression && tw_expression_uses(expression, SCORE);
     const tw_records_options records = {
         .completion_field = text.completion_field,
-        .need = TW_NEED_SAMPLES | (tw_expression_uses(expression, SCORE) ? TW_NEED_SCORES : 0) |
+        .need = TW_NEED_SAMPLES | (scores ? TW_NEED_SCORES : 0) |
                 (metrics & TW_COMPARING_METRICS ? TW_NEED_COMPLETION : 0),
         .max_errors = common.max_errors};
     if (!(run->panel = tw_panel_new(metrics, !no_stem, text.completion_field)) ||
@@ -186,6 +222,8 @@ static int close_run(run *run, int status)
 
 static int parse_by(void)
 {
+    if (strcmp(by, "ranks") == 0)
+        return 0;
     const char *names[NAMES];
     for (int m = 0; m < TW_METRICS; m++)
         names[m] = tw_metric_names[m];

@@ -31,13 +31,18 @@ void tw_preference_order(const double *scores, size_t count, uint64_t seed, uint
 
 /* Backwards over the order, so that `rest`, the log-sum-exp of what remains to be
  * chosen, grows by one term a step. */
-double tw_plackett_luce(const double *e, const uint32_t *order, size_t count, double *d_e)
+double tw_plackett_luce_top(const double *e, const uint32_t *order, size_t count, size_t known,
+                            double *d_e)
 {
     double loss = 0, rest = -INFINITY;
     for (size_t k = count; k-- > 0;) {
         double value = e[order[k]];
         double most = fmax(rest, value);
         rest = most + log(exp(rest - most) + exp(value - most));
+        if (d_e)
+            d_e[order[k]] = 0;
+        if (k >= known)
+            continue; /* there to be chosen, and never was */
         loss += rest - value;
         if (!d_e)
             continue;
@@ -47,6 +52,19 @@ double tw_plackett_luce(const double *e, const uint32_t *order, size_t count, do
             d_e[order[i]] += exp(e[order[i]] - rest);
     }
     return loss;
+}
+
+double tw_plackett_luce(const double *e, const uint32_t *order, size_t count, double *d_e)
+{
+    return tw_plackett_luce_top(e, order, count, count, d_e);
+}
+
+size_t tw_known(const double *scores, size_t count)
+{
+    size_t known = 0;
+    for (size_t k = 0; k < count; k++)
+        known += scores[k] != TW_NOT_CHOSEN;
+    return known;
 }
 
 void tw_count_pairs(const double *scores, const double *e, size_t count, tw_pairs *pairs)

@@ -30,3 +30,17 @@ void tw_ranks(const double *scores, size_t count, double ties, size_t *ranks)
     if (places != few)
         free(places);
 }
+
+void tw_ranks_of_given(const size_t *given, size_t count, double ties, size_t *ranks)
+{
+    double *scores = tw_alloc(count, sizeof *scores);
+    size_t *dense = tw_alloc(count, sizeof *dense), known = 0;
+    for (size_t i = 0; i < count; i++)
+        if (given[i] > 0)
+            scores[known++] = -(double)given[i];
+    tw_ranks(scores, known, ties, dense);
+    for (size_t i = 0, k = 0; i < count; i++)
+        ranks[i] = given[i] > 0 ? dense[k++] : 0;
+    free(scores);
+    free(dense);
+}

@@ -9,4 +9,8 @@
  * ones (1, 2, 2, 4). */
 void tw_ranks(const double *scores, size_t count, double ties, size_t *ranks);
 
+/* The same from given ranks (1 is best, ties share, 0: none), which need not be without
+ * gaps; ranks[i] is 0 where none was given. */
+void tw_ranks_of_given(const size_t *given, size_t count, double ties, size_t *ranks);
+
 #endif

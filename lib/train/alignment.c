@@ -93,12 +93,14 @@ static void align_one(const tw_aligner *aligner, const tw_visit *visit, const pa
     tw_aggregate_scores(aggregate, rewards, part->lengths, part->count, e);
     tw_preference_order(part->scores, part->count, aligner->seed, visit->number, visit->index,
                         order);
-    sums->loss += tw_plackett_luce(e, order, part->count, d_e);
+    const double weight = visit->group->weight;
+    sums->loss += weight * tw_plackett_luce_top(e, order, part->count,
+                                                tw_known(part->scores, part->count), d_e);
     tw_count_pairs(part->scores, e, part->count, &sums->pairs);
     if (!d_rewards)
         return;
     for (size_t k = 0; k < part->count; k++)
-        d_e[k] *= share;
+        d_e[k] *= weight * share;
     tw_aggregate_gradient(aggregate, rewards, part->lengths, part->count, d_e, d_rewards);
 }
 

@@ -44,8 +44,8 @@ void tw_aligner_init(tw_aligner *aligner, const tw_guidance *guidance, uint64_t 
                      size_t group_size, bool recording);
 void tw_aligner_free(tw_aligner *aligner);
 
-/* Adds the visits' losses and pairs to *sums and, when the tape records, the gradients of
- * their mean loss to those of the guidance model's parameters. */
+/* Adds the visits' losses, each times its group's weight, and pairs to *sums and, when the tape
+ * records, the gradients of their mean loss to those of the guidance model's parameters. */
 void tw_align(tw_aligner *aligner, const tw_visit *visits, size_t count, tw_alignment *sums);
 
 /* chosen[returned]: the generations that take part in a visit, in their order. At least

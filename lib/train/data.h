@@ -33,8 +33,8 @@ typedef struct tw_example {
 } tw_example;
 
 typedef struct tw_generation {
-    tw_ids ids; /* never empty */
-    double score;
+    tw_ids ids;   /* never empty */
+    double score; /* of a group read by ranks: minus the rank, or TW_NOT_CHOSEN */
 } tw_generation;
 
 /* A ranked group: generations of one prompt. */
@@ -42,8 +42,9 @@ typedef struct tw_group {
     uint64_t key, line;
     tw_ids prompt; /* never empty */
     tw_generation *generations;
-    size_t count; /* at least 2 */
-    bool equal;   /* all scores are */
+    size_t count;  /* at least 2 */
+    double weight; /* scales its loss; positive */
+    bool equal;    /* all scores are */
 } tw_group;
 
 typedef struct tw_data {
@@ -62,7 +63,9 @@ typedef struct tw_data {
 int tw_data_load_texts(tw_data *data, char *const *files, int count, const tw_data_options *options,
                        bool need_completion);
 
-/* Ranked groups: `prompt`, `samples` with `score` and `tokens` or `text`. Without
+/* Ranked groups: `prompt`, `samples` with `score` and `tokens` or `text`, `weight`
+ * (1 without). Where a sample has no score all are read by `rank` (1 is best, ties
+ * share): one without rank was not chosen, at least one must have one. Without
  * `tokens` the text is encoded, and closed by EOS unless `finish` is "length". A group
  * of one is bad. When most samples' `tokens` do not decode to their `text`, they are of
  * another vocabulary: a failure. */

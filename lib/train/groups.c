@@ -1,10 +1,61 @@
 #include "core/error.h"
+#include "guidance/plackett-luce.h"
+#include "stream/json.h"
 #include "train/loader.h"
 
 /* Ranked groups. */
 
 /* The index of a group keys its random numbers (core/rng.h). */
 enum { GROUPS_MAX = (1 << 24) - 1 };
+
+static bool have_all(const json_t *samples, const char *field)
+{
+    for (size_t k = 0; k < json_array_size(samples); k++)
+        if (!json_object_get(json_array_get(samples, k), field))
+            return false;
+    return true;
+}
+
+static bool has_any(const json_t *samples, const char *field)
+{
+    for (size_t k = 0; k < json_array_size(samples); k++)
+        if (json_object_get(json_array_get(samples, k), field))
+            return true;
+    return false;
+}
+
+/* Scores say all there is to say, where all are there. A score that is missing is no
+ * judgement; a rank that is missing is one, of a generation that was not chosen. */
+static int read_scores(const json_t *samples, tw_generation *generations)
+{
+    const bool scored = have_all(samples, "score");
+    const bool ranked = has_any(samples, "rank");
+    for (size_t k = 0; k < json_array_size(samples); k++) {
+        const json_t *sample = json_array_get(samples, k);
+        const json_t *score = json_object_get(sample, "score");
+        const json_t *rank = json_object_get(sample, "rank");
+        if (!score && !ranked)
+            return tw_fail("samples[%zu].score: expected a number, got nothing", k);
+        if (ranked && !scored && score && !rank)
+            return tw_fail("samples[%zu].rank: expected one, as others have no score", k);
+        if (scored)
+            generations[k].score = json_number_value(score);
+        else
+            generations[k].score = rank ? -json_number_value(rank) : TW_NOT_CHOSEN;
+    }
+    return 0;
+}
+
+static int read_weight(const tw_record *record, double *weight)
+{
+    const json_t *given = json_object_get(record->json, "weight");
+    *weight = given ? json_number_value(given) : 1;
+    if (given && !json_is_number(given))
+        return tw_fail("weight: expected a positive number, got %s", tw_json_kind(given));
+    if (!(*weight > 0))
+        return tw_fail("weight: expected a positive number, got %g", *weight);
+    return 0;
+}
 
 static int take_group(tw_loader *loader, const tw_record *record, const tw_texts *texts)
 {
@@ -16,11 +67,13 @@ static int take_group(tw_loader *loader, const tw_record *record, const tw_texts
     if (data->count == GROUPS_MAX)
         return tw_fail("more than %d groups", GROUPS_MAX);
     group.generations = tw_arena_zero(data->arena, group.count, sizeof *group.generations);
+    if (read_scores(record->samples, group.generations) < 0 ||
+        read_weight(record, &group.weight) < 0)
+        return -1;
+    tw_loader_digest(loader, &group.weight, sizeof group.weight);
     for (size_t k = 0; k < group.count; k++) {
         tw_generation *generation = &group.generations[k];
-        const json_t *sample = json_array_get(record->samples, k);
         generation->ids = tw_loader_keep(loader, &texts->completions[k]);
-        generation->score = json_number_value(json_object_get(sample, "score"));
         tw_loader_digest(loader, &generation->score, sizeof generation->score);
         group.equal &= generation->score == group.generations[0].score;
     }
@@ -37,7 +90,7 @@ int tw_data_load_groups(tw_data *data, char *const *files, int count,
                         const tw_data_options *options)
 {
     tw_loader loader = {.data = data, .options = options};
-    unsigned need = TW_NEED_PROMPT | TW_NEED_SAMPLES | TW_NEED_SCORES;
+    unsigned need = TW_NEED_PROMPT | TW_NEED_SAMPLES;
     if (tw_load(&loader, files, count, need, take_group) < 0)
         return -1;
     if (tw_encoded_check(&loader.encoded) == 0)

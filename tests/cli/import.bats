@@ -349,6 +349,38 @@ import: 1 records, 7 skipped' "$stderr"
     run -1 import trl -o no/such/folder "$IN/trl.jsonl"
 }
 
+@test "import | rank | learn-guidance: every format trains; partial orders, ties and weights too" {
+    local model=$FIXTURES/gpt2
+    for filter in "$PIPELINES"/import/*.jq; do
+        name=$(basename "$filter" .jq)
+        file=$(echo "$IN/$name".json*)
+        options=(-q)
+        [[ $name != label-studio ]] || options+=(--buckets good)
+        import "$name" "${options[@]}" "$file" | rank -q --by ranks >>all.zst
+    done
+    groups=$(zstdcat all.zst | jq -s 'map(select([.samples[].rank] | unique | length > 1)) | length')
+    ((groups >= 20))
+    zstdcat all.zst | jq -c 'del(.id)' |
+        learn-guidance -i "$model" -o guidance --head-size 16 --eval-every 0 --valid-fraction 0 --epochs 2 \
+            --batch-size 4 --log log.jsonl >out 2>&1 || { cat out && false; }
+    [[ -e guidance/guidance.json ]]
+    grep -q "$groups groups to learn from, 0 held out" out
+    # Not a number anywhere.
+    [[ $(jq -s 'length > 0 and all(.[]; .loss == null or (.loss | isnormal and . > 0))' log.jsonl) == true ]]
+}
+
+@test "a weight scales the loss: the first step of one group" {
+    local model=$FIXTURES/gpt2
+    for weight in 1 0.5; do
+        printf '{"prompt":"p","chosen":"fonts","rejected":"images","weight":%s}\n' "$weight" |
+            import trl -q | rank -q --by ranks |
+            learn-guidance -q -i "$model" -o "guidance-$weight" --head-size 16 --eval-every 0 --valid-fraction 0 \
+                --steps 1 --batch-size 1 --log "log-$weight" 2>/dev/null
+    done
+    jq -se 'map(select(.loss).loss) | .[0] > 0 and (.[1] / .[0] - 0.5 | fabs) < 1e-6' \
+        <(head -n 9 log-1) <(head -n 9 log-0.5)
+}
+
 @test "usage errors" {
     for arguments in '' 'nonsense' '../trl' 'trl --bad' 'trl --max-errors' 'trl --max-errors x' 'run'; do
         # shellcheck disable=SC2086 # words

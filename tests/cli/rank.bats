@@ -52,6 +52,22 @@ ranks() { jq -c '[.samples[].rank]'; }
     same '2.5' "$(rank -q --plain --by score scored | jq '.samples[1].score')"
 }
 
+@test "--by ranks: the order that is there; gaps close, ties share, unranked stay unranked" {
+    echo '{"id":1,"weight":2,"samples":[{"text":"a","rank":5},{"text":"b","score":9},{"text":"c","rank":2},{"text":"d","rank":2},{"text":"e","rank":4}]}' >given
+    rank -q --plain --by ranks given >out
+    same '[4,null,1,1,3]' "$(ranks <out)"
+    same '[-4,null,-1,-1,-3]' "$(jq -c '[.samples[].score]' out)"
+    same '[false,2]' "$(jq -c '[(.samples[1] | has("rank") or has("score")), .weight]' out)"
+    same '[3,null,1,1,3]' "$(rank -q --plain --by ranks --ties 1 given | ranks)"
+    # Doing it twice changes nothing.
+    rank -q --plain --by ranks out | cmp - out
+    sed 's/,"rank":[0-9]//g' given >none
+    refused 1 'none:1: samples: none of them has a rank' rank -q --by ranks none
+    sed 's/"rank":5/"rank":"first"/' given >word
+    refused 1 'word:1: samples\[0].rank: expected an integer of at least 1, got a string' rank -q --by ranks word
+    refused 2 '--by: unknown name "ranks"*' rank --by ranks+1 given
+}
+
 @test "the same bytes for one thread and two, for a file and a pipe" {
     for i in $(seq 300); do sed "s/\"id\":\"./&$i/" samples.jsonl; done >many
     OMP_NUM_THREADS=1 rank -q --by meteor+rougeL many -o one.zst

@@ -84,7 +84,7 @@ static tw_ids read_ids(const json_t *array)
 static tw_group read_group(const json_t *json)
 {
     const json_t *generations = json_object_get(json, "generations");
-    tw_group group = {.prompt = read_ids(json_object_get(json, "prompt"))};
+    tw_group group = {.prompt = read_ids(json_object_get(json, "prompt")), .weight = 1};
     group.count = json_array_size(generations);
     group.generations = tw_alloc(group.count, sizeof *group.generations);
     for (size_t k = 0; k < group.count; k++) {
