@@ -10,6 +10,14 @@
  * missing or null keeps what *value held before (the default of transformers);
  * each returns 0, or -1 with a message that begins with the field's name. */
 
+/* Beyond these a config.json is a mistake, and products of sizes could overflow. */
+enum {
+    TW_MAX_LAYERS = 1 << 12,
+    TW_MAX_WIDTH = 1 << 18,
+    TW_MAX_POSITIONS = 1 << 24,
+    TW_MAX_VOCABULARY = 1 << 24
+};
+
 /* An integer within [1, most]. */
 int tw_config_size(const json_t *json, const char *key, size_t most, size_t *value);
 

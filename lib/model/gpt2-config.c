@@ -4,17 +4,9 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "core/rng.h"
 #include "model/config.h"
 #include "model/gpt2.h"
-
-/* Beyond these a config.json is a mistake, and products of sizes could overflow. */
-enum {
-    MAX_LAYERS = 1 << 12,
-    MAX_WIDTH = 1 << 18,
-    MAX_POSITIONS = 1 << 24,
-    MAX_VOCABULARY = 1 << 24
-};
+#include "model/initial.h"
 
 /* Fields that change what the forward pass computes, with the only value it knows. */
 static const struct {
@@ -69,14 +61,14 @@ static int configure(const json_t *json, tw_config *config)
                           .max_positions = 1024,
                           .activation = TW_GELU_TANH,
                           .initializer_range = 0.02};
-    if (tw_config_size(json, "vocab_size", MAX_VOCABULARY, &config->vocab_size) < 0 ||
-        tw_config_size(json, "n_positions", MAX_POSITIONS, &config->max_positions) < 0 ||
-        tw_config_size(json, "n_embd", MAX_WIDTH, &config->hidden_size) < 0 ||
-        tw_config_size(json, "n_layer", MAX_LAYERS, &config->layers) < 0 ||
-        tw_config_size(json, "n_head", MAX_WIDTH, &config->heads) < 0)
+    if (tw_config_size(json, "vocab_size", TW_MAX_VOCABULARY, &config->vocab_size) < 0 ||
+        tw_config_size(json, "n_positions", TW_MAX_POSITIONS, &config->max_positions) < 0 ||
+        tw_config_size(json, "n_embd", TW_MAX_WIDTH, &config->hidden_size) < 0 ||
+        tw_config_size(json, "n_layer", TW_MAX_LAYERS, &config->layers) < 0 ||
+        tw_config_size(json, "n_head", TW_MAX_WIDTH, &config->heads) < 0)
         return -1;
     config->intermediate_size = 4 * config->hidden_size;
-    if (tw_config_size(json, "n_inner", 4 * MAX_WIDTH, &config->intermediate_size) < 0 ||
+    if (tw_config_size(json, "n_inner", 4 * TW_MAX_WIDTH, &config->intermediate_size) < 0 ||
         tw_config_real(json, "layer_norm_epsilon", false, &epsilon) < 0 ||
         tw_config_real(json, "initializer_range", true, &config->initializer_range) < 0 ||
         read_activation(json, &config->activation) < 0 || refuse_others(json) < 0)
@@ -153,12 +145,6 @@ static void declare(tw_model *model)
     model->state = state;
 }
 
-static void fill(tw_tensor *tensor, float value)
-{
-    for (size_t i = 0; i < tensor->rows * tensor->width; i++)
-        tensor->x[i] = value;
-}
-
 /* Normal, but ones and zeros in norms and zeros in biases; the matrices that add to
  * the residual stream are scaled down by the square root of how often that happens. */
 static void initialise(tw_model *model, uint64_t seed)
@@ -168,15 +154,11 @@ static void initialise(tw_model *model, uint64_t seed)
     for (size_t p = 0; p < model->params.count; p++) {
         tw_tensor *tensor = model->params.tensors[p];
         if (tensor->rank == 1) {
-            fill(tensor, strstr(tensor->name, ".bias") ? 0.0F : 1.0F);
+            tw_initial_constant(tensor, strstr(tensor->name, ".bias") ? 0.0F : 1.0F);
             continue;
         }
         double scale = strstr(tensor->name, ".c_proj.") ? residual : range;
-        size_t count = tensor->rows * tensor->width;
-#pragma omp parallel for schedule(static)
-        for (size_t i = 0; i < count; i++)
-            tensor->x[i] =
-                (float)(scale * tw_normal(seed, TW_RNG_INIT, p, (uint32_t)(i >> 32), (uint32_t)i));
+        tw_initial_normal(tensor, p, seed, scale);
     }
 }
 

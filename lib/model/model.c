@@ -14,7 +14,7 @@
 /* Vocabularies are often padded up to a multiple of this, for speed. */
 enum { VOCABULARY_PAD = 128 };
 
-static const tw_architecture *const architectures[] = {&tw_gpt2};
+static const tw_architecture *const architectures[] = {&tw_gpt2, &tw_llama, &tw_mistral};
 
 const tw_architecture *tw_architecture_find(const char *model_type)
 {
@@ -32,7 +32,7 @@ static int configure(tw_model *model)
         return tw_fail("model_type: %s", field ? "expected text" : "missing");
     model->architecture = tw_architecture_find(type);
     if (!model->architecture)
-        return tw_fail("model_type: %s is not supported (gpt2 is)", type);
+        return tw_fail("model_type: %s is not supported (gpt2, llama and mistral are)", type);
     return model->architecture->configure(model->json, &model->config);
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/rope.h"
 #include "tensor/op.h"
 #include "tensor/safetensors.h"
 #include "tensor/segment.h"
@@ -22,6 +23,11 @@ typedef struct tw_config {
     tw_activation_kind activation; /* of the feed-forward layers */
     int32_t bos, eos;              /* -1: none */
     double initializer_range;
+    /* Of the architectures that have a choice in these (llama.h). */
+    bool tied; /* the output embedding is the input's */
+    bool qkv_bias, output_bias, mlp_bias;
+    bool head_norms; /* queries and keys are normalised, a head at a time */
+    tw_rope_config rope;
 } tw_config;
 
 typedef struct tw_model tw_model;
@@ -51,7 +57,7 @@ typedef struct tw_architecture {
 
 /* NULL for a type that is not known (no message). */
 const tw_architecture *tw_architecture_find(const char *model_type);
-extern const tw_architecture tw_gpt2;
+extern const tw_architecture tw_gpt2, tw_llama, tw_mistral;
 
 struct tw_model {
     const tw_architecture *architecture;

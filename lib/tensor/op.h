@@ -33,6 +33,10 @@ tw_tensor *tw_linear(tw_tape *tape, tw_tensor *x, tw_tensor *weight, tw_tensor *
 tw_tensor *tw_layer_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, tw_tensor *bias,
                          float epsilon);
 
+/* RMSNorm (Zhang & Sennrich 2019) of every gain->width values: of whole rows, or of each
+ * head in a row of heads. x / sqrt(mean of x^2 + epsilon) * gain. */
+tw_tensor *tw_rms_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, float epsilon);
+
 typedef enum tw_activation_kind {
     TW_GELU_TANH, /* 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): "gelu_new" */
     TW_RELU
@@ -40,11 +44,23 @@ typedef enum tw_activation_kind {
 
 tw_tensor *tw_activate(tw_tape *tape, tw_tensor *x, tw_activation_kind kind);
 
+/* SwiGLU's product (Shazeer 2020): gate / (1 + exp(-gate)) * up, the same shape. */
+tw_tensor *tw_gated_silu(tw_tape *tape, tw_tensor *gate, tw_tensor *up);
+
 /* a + b, the same shape. */
 tw_tensor *tw_add(tw_tape *tape, tw_tensor *a, tw_tensor *b);
 
 /* out[i] = x[rows[i]], [count, width]; rows is copied. */
 tw_tensor *tw_gather(tw_tape *tape, tw_tensor *x, const uint32_t *rows, size_t count);
+
+/* Rotary positions (Su et al. 2021): cosine and sine of position * frequencies[i] for the
+ * rows of a batch and the `pairs` pairs of a head. In the tape's arena: one for all layers. */
+typedef struct tw_rotation tw_rotation;
+const tw_rotation *tw_rotation_of(tw_tape *tape, const float *frequencies, size_t pairs,
+                                  const tw_batch *batch);
+
+/* Turns the pairs (i, i + pairs) of every head of x, [rows, heads * 2 pairs]. */
+tw_tensor *tw_rope(tw_tape *tape, tw_tensor *x, const tw_rotation *rotation);
 
 /* Where queries, keys and values stand: columns [offset, offset + heads * head_size)
  * of a tensor [rows, *]. */

@@ -16,6 +16,7 @@
 #include "core/memory.h"
 #include "model/model.h"
 #include "recorded.h"
+#include "task.h"
 #include "train/adam.h"
 
 #define FIXTURES "tests/fixtures/"
@@ -34,127 +35,6 @@ static tw_model *open_model(const char *folder, tw_use use)
     if (!model)
         fail_msg("%s", tw_error());
     return model;
-}
-
-static int32_t *tokens_of(const json_t *list, size_t *count)
-{
-    *count = json_array_size(list);
-    int32_t *tokens = tw_alloc(*count, sizeof *tokens);
-    for (size_t i = 0; i < *count; i++)
-        tokens[i] = (int32_t)json_integer_value(json_array_get(list, i));
-    return tokens;
-}
-
-/* A batch and the rows of it that have a target. */
-typedef struct task {
-    tw_batch batch;
-    uint32_t *rows;
-    int32_t *targets;
-    float *nll_weight, *entropy_weight, *nll, *entropy;
-    size_t count;
-} task;
-
-static void add_target(task *task, size_t row, int32_t target)
-{
-    size_t n = task->count++;
-    task->rows = tw_realloc(task->rows, n + 1, sizeof *task->rows);
-    task->targets = tw_realloc(task->targets, n + 1, sizeof *task->targets);
-    task->rows[n] = (uint32_t)row;
-    task->targets[n] = target;
-}
-
-static void allocate_outputs(task *task)
-{
-    task->nll_weight = tw_alloc(task->count, sizeof(float));
-    task->entropy_weight = tw_alloc(task->count, sizeof(float));
-    task->nll = tw_alloc(task->count, sizeof(float));
-    task->entropy = tw_alloc(task->count, sizeof(float));
-}
-
-/* All recorded sequences as segments of one batch. */
-static task sequences_task(void)
-{
-    task task = {0};
-    const json_t *entry;
-    size_t i;
-    json_array_foreach(field(recorded, "sequences"), i, entry)
-    {
-        size_t count = 0, first = task.batch.rows;
-        int32_t *tokens = tokens_of(field(entry, "tokens"), &count);
-        tw_batch_add(&task.batch, tokens, count, -1);
-        for (size_t k = 0; k + 1 < count; k++)
-            add_target(&task, first + k, tokens[k + 1]);
-        free(tokens);
-    }
-    allocate_outputs(&task);
-    return task;
-}
-
-/* A prompt and its children: the first token of each child is the prompt's last
- * row's target, once for every child. */
-static task tree_task(void)
-{
-    task task = {0};
-    const json_t *tree = field(recorded, "tree"), *child;
-    size_t i, length = 0;
-    int32_t *prompt = tokens_of(field(tree, "prompt"), &length);
-    int64_t parent = (int64_t)tw_batch_add(&task.batch, prompt, length, -1);
-    json_array_foreach(field(tree, "children"), i, child)
-    {
-        size_t count = 0, first = task.batch.rows;
-        int32_t *tokens = tokens_of(child, &count);
-        tw_batch_add(&task.batch, tokens, count, parent);
-        for (size_t k = 0; k < count; k++)
-            add_target(&task, k == 0 ? length - 1 : first + k - 1, tokens[k]);
-        free(tokens);
-    }
-    free(prompt);
-    allocate_outputs(&task);
-    return task;
-}
-
-static void free_task(task *task)
-{
-    tw_batch_free(&task->batch);
-    free(task->rows);
-    free(task->targets);
-    free(task->nll_weight);
-    free(task->entropy_weight);
-    free(task->nll);
-    free(task->entropy);
-}
-
-/* Loss of a task, gradients into the parameters. */
-static double run(const tw_model *model, task *task)
-{
-    tw_tape *tape = tw_tape_new(true);
-    tw_tensor *hidden = model->architecture->forward(model, tape, &task->batch);
-    tw_tensor *gathered = tw_gather(tape, hidden, task->rows, task->count);
-    tw_token_loss loss = {.targets = task->targets,
-                          .nll_weight = task->nll_weight,
-                          .entropy_weight = task->entropy_weight,
-                          .nll = task->nll,
-                          .entropy = task->entropy};
-    double value = tw_cross_entropy(tape, gathered, model->output_embedding, &loss);
-    tw_backward(tape);
-    tw_tape_free(tape);
-    return value;
-}
-
-static void check_gradients(const tw_model *model, const json_t *gradients)
-{
-    assert_int_equal(json_object_size(gradients), model->params.count);
-    for (size_t i = 0; i < model->params.count; i++) {
-        const tw_tensor *tensor = model->params.tensors[i];
-        check_some(field(gradients, tensor->name), tensor->dx, tensor->rows * tensor->width,
-                   GRADIENT_TOLERANCE, tensor->name);
-    }
-}
-
-static void check_loss(const json_t *expected, double found)
-{
-    double loss = json_number_value(field(expected, "loss"));
-    check_close(loss, found, fabs(loss), VALUE_TOLERANCE, "loss");
 }
 
 static void computes_hidden_states(void **state)
@@ -198,11 +78,10 @@ static void trains_on_the_mean(void **state)
 {
     (void)state;
     tw_model *model = open_model(FIXTURES "gpt2", TW_USE_TRAINABLE);
-    task task = sequences_task();
-    for (size_t i = 0; i < task.count; i++)
-        task.nll_weight[i] = 1.0F / (float)task.count;
+    task task = sequences_task(recorded);
+    weigh_evenly(&task);
     const json_t *mean = field(recorded, "mean"), *entry;
-    check_loss(mean, run(model, &task));
+    check_loss(mean, run_task(model, &task), VALUE_TOLERANCE);
     size_t s, at = 0;
     json_array_foreach(field(recorded, "sequences"), s, entry)
     {
@@ -212,7 +91,7 @@ static void trains_on_the_mean(void **state)
         at += json_array_size(nll);
     }
     assert_int_equal(at, task.count);
-    check_gradients(model, field(mean, "gradients"));
+    check_gradients(model, field(mean, "gradients"), GRADIENT_TOLERANCE);
 
     const json_t *adamw = field(recorded, "adamw");
     tw_adam_options options = tw_adam_defaults;
@@ -238,15 +117,15 @@ static void trains_on_weights_and_entropy(void **state)
 {
     (void)state;
     tw_model *model = open_model(FIXTURES "gpt2", TW_USE_TRAINABLE);
-    task task = sequences_task();
+    task task = sequences_task(recorded);
     const json_t *weights = field(recorded, "weights");
     assert_int_equal(json_array_size(weights), task.count);
     for (size_t i = 0; i < task.count; i++) {
         task.nll_weight[i] = (float)number_at(weights, i);
         task.entropy_weight[i] = -0.1F;
     }
-    check_loss(field(recorded, "weighted"), run(model, &task));
-    check_gradients(model, field(field(recorded, "weighted"), "gradients"));
+    check_loss(field(recorded, "weighted"), run_task(model, &task), VALUE_TOLERANCE);
+    check_gradients(model, field(field(recorded, "weighted"), "gradients"), GRADIENT_TOLERANCE);
     free_task(&task);
     tw_model_free(model);
 }
@@ -256,11 +135,10 @@ static void shares_a_prompt(void **state)
 {
     (void)state;
     tw_model *model = open_model(FIXTURES "gpt2", TW_USE_TRAINABLE);
-    task task = tree_task();
-    for (size_t i = 0; i < task.count; i++)
-        task.nll_weight[i] = 1.0F / (float)task.count;
+    task task = tree_task(recorded);
+    weigh_evenly(&task);
     const json_t *tree = field(recorded, "tree"), *nll;
-    check_loss(tree, run(model, &task));
+    check_loss(tree, run_task(model, &task), VALUE_TOLERANCE);
     size_t c, at = 0;
     json_array_foreach(field(tree, "nll"), c, nll)
     {
@@ -268,7 +146,7 @@ static void shares_a_prompt(void **state)
         at += json_array_size(nll);
     }
     assert_int_equal(at, task.count);
-    check_gradients(model, field(tree, "gradients"));
+    check_gradients(model, field(tree, "gradients"), GRADIENT_TOLERANCE);
     free_task(&task);
     tw_model_free(model);
 }
@@ -277,8 +155,8 @@ static void reads_bf16(void **state)
 {
     (void)state;
     tw_model *model = open_model(FIXTURES "gpt2-bf16", TW_USE_FROZEN);
-    task task = sequences_task();
-    run(model, &task);
+    task task = sequences_task(recorded);
+    run_task(model, &task);
     const json_t *nll;
     size_t s, at = 0;
     json_array_foreach(field(recorded, "bf16_nll"), s, nll)

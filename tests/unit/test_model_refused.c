@@ -32,7 +32,7 @@ static const struct {
     const char *key, *value, *message;
 } refused_fields[] = {
     {"model_type", NULL, "config.json: model_type: missing"},
-    {"model_type", "\"llama\"", "config.json: model_type: llama is not supported"},
+    {"model_type", "\"mamba\"", "config.json: model_type: mamba is not supported"},
     {"model_type", "3", "config.json: model_type: expected text"},
     {"scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx: true is not"},
     {"scale_attn_by_inverse_layer_idx", "0", "scale_attn_by_inverse_layer_idx: expected true or"},

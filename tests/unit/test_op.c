@@ -1,7 +1,4 @@
-/* Every op's gradient against central differences of its own values. The loss is a fixed
- * random weighting of the outputs, summed in double; each input element is moved by a step h.
- * With fp32 values of order 1, rounding leaves about 1e-7 * sqrt(terms) / h, truncation h^2: at
- * h = 1e-2 both stay below the tolerance, relative to the largest gradient of the input. */
+/* The ops' gradients against finite differences, some values against their definitions. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,99 +8,10 @@
 
 #include <cmocka.h>
 
-#include "core/rng.h"
+#include "differences.h"
 #include "tensor/gemm.h"
 #include "tensor/op.h"
 #include "tensor/vector.h"
-
-enum { MAX_INPUTS = 4 };
-
-static const float STEP = 1e-2F;
-static const double TOLERANCE = 3e-3;
-
-typedef struct trial {
-    tw_tensor *inputs[MAX_INPUTS];
-    size_t count;
-    const void *context;
-    tw_tensor *(*run)(tw_tape *tape, const struct trial *trial);
-} trial;
-
-static float noise(uint32_t stream, size_t i)
-{
-    return (float)tw_normal(11, TW_RNG_INIT, stream, 0, (uint32_t)i);
-}
-
-static tw_tensor *input(tw_params *params, uint32_t stream, size_t rows, size_t width)
-{
-    (void)stream;
-    return tw_params_add(params, "input", 2, rows, width);
-}
-
-static void fill(tw_params *params)
-{
-    tw_params_allocate(params, true);
-    for (uint32_t t = 0; t < params->count; t++)
-        for (size_t i = 0; i < params->tensors[t]->rows * params->tensors[t]->width; i++)
-            params->tensors[t]->x[i] = noise(t, i);
-}
-
-static double loss_of(const tw_tensor *y)
-{
-    double loss = 0;
-    for (size_t i = 0; i < y->rows * y->width; i++)
-        loss += (double)noise(99, i) * y->x[i];
-    return loss;
-}
-
-static double value(const trial *trial)
-{
-    tw_tape *tape = tw_tape_new(true);
-    double loss = loss_of(trial->run(tape, trial));
-    tw_tape_free(tape);
-    return loss;
-}
-
-static void check_input(const trial *trial, tw_tensor *in)
-{
-    size_t count = in->rows * in->width;
-    double largest = 0;
-    for (size_t i = 0; i < count; i++)
-        largest = fmax(largest, fabs(in->dx[i]));
-    assert_true(largest > 0);
-    for (size_t i = 0; i < count; i++) {
-        float keep = in->x[i];
-        in->x[i] = keep + STEP;
-        double up = value(trial);
-        in->x[i] = keep - STEP;
-        double down = value(trial);
-        in->x[i] = keep;
-        double numeric = (up - down) / (2.0 * (double)STEP);
-        if (fabs(numeric - in->dx[i]) > TOLERANCE * largest)
-            fail_msg("element %zu: %g, finite difference %g (largest %g)", i, in->dx[i], numeric,
-                     largest);
-    }
-}
-
-static void check(const trial *trial)
-{
-    tw_tape *tape = tw_tape_new(true);
-    tw_tensor *y = trial->run(tape, trial);
-    bool fresh;
-    float *dy = tw_gradient(tape, y, &fresh);
-    assert_true(fresh);
-    for (size_t i = 0; i < y->rows * y->width; i++)
-        dy[i] = noise(99, i);
-    tw_backward(tape);
-    tw_tape_free(tape);
-    for (size_t i = 0; i < trial->count; i++)
-        check_input(trial, trial->inputs[i]);
-}
-
-/* A copy of a parameter as an activation, so that ops meet both kinds of input. */
-static tw_tensor *doubled(tw_tape *tape, tw_tensor *x)
-{
-    return tw_add(tape, x, x);
-}
 
 static tw_tensor *run_linear(tw_tape *tape, const trial *t)
 {

@@ -1,0 +1,67 @@
+#include <string.h>
+
+#include "tensor/op.h"
+#include "tensor/vector.h"
+
+typedef struct gated {
+    tw_tensor *gate, *up, *y;
+} gated;
+
+static inline float logistic(float x)
+{
+    return 1.0f / (1.0f + tw_exp(-x));
+}
+
+static void backward_row(const gated *op, size_t r, float *dgate, float *dup)
+{
+    size_t n = op->y->width;
+    const float *dy = op->y->dx + r * n, *gate = op->gate->x + r * n, *up = op->up->x + r * n;
+    for (size_t j = 0; dup && j < n; j++)
+        dup[r * n + j] += dy[j] * gate[j] * logistic(gate[j]);
+    for (size_t j = 0; dgate && j < n; j++) {
+        float s = logistic(gate[j]);
+        dgate[r * n + j] += dy[j] * up[j] * (s + gate[j] * s * (1.0f - s));
+    }
+}
+
+/* The gradient of an input, zeros when it is new; NULL when none is wanted. */
+static float *gradient_of(tw_tape *tape, tw_tensor *x)
+{
+    if (!x->wants_dx)
+        return NULL;
+    bool fresh;
+    float *dx = tw_gradient(tape, x, &fresh);
+    if (fresh)
+        memset(dx, 0, x->rows * x->width * sizeof *dx);
+    return dx;
+}
+
+static void gated_backward(tw_tape *tape, void *args)
+{
+    gated *op = args;
+    if (!op->y->dx)
+        return;
+    float *dgate = gradient_of(tape, op->gate), *dup = gradient_of(tape, op->up);
+#pragma omp parallel for
+    for (size_t r = 0; r < op->y->rows; r++)
+        backward_row(op, r, dgate, dup);
+}
+
+tw_tensor *tw_gated_silu(tw_tape *tape, tw_tensor *gate, tw_tensor *up)
+{
+    size_t n = gate->width;
+    tw_tensor *y = tw_activation(tape, gate->rows, n, gate->wants_dx || up->wants_dx);
+#pragma omp parallel for
+    for (size_t r = 0; r < gate->rows; r++) {
+        const float *g = gate->x + r * n, *u = up->x + r * n;
+        float *restrict to = y->x + r * n;
+        for (size_t j = 0; j < n; j++)
+            to[j] = g[j] * logistic(g[j]) * u[j];
+    }
+    if (y->wants_dx) {
+        gated *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);
+        *op = (gated){gate, up, y};
+        tw_tape_push(tape, gated_backward, op);
+    }
+    return y;
+}

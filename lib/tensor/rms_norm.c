@@ -1,0 +1,82 @@
+#include <math.h>
+#include <string.h>
+
+#include "tensor/op.h"
+#include "tensor/vector.h"
+
+/* Below, a row is what is normalised at a time: a row of x, or one head of it. */
+typedef struct rms_norm {
+    tw_tensor *x, *gain, *y;
+    float *scale; /* [rows] 1 / sqrt(mean square + epsilon) */
+} rms_norm;
+
+/* Rows whose gain gradients are summed apart, then in order: fixed, so that the sums do
+ * not depend on the number of threads. */
+enum { BLOCK = 128 };
+
+static size_t rows_of(const tw_tensor *x, const tw_tensor *gain)
+{
+    return x->rows * (x->width / gain->width);
+}
+
+static void backward_row(const rms_norm *op, size_t r, float *dx, bool fresh, float *dgain)
+{
+    size_t n = op->gain->width;
+    const float *x = op->x->x + r * n, *dy = op->y->dx + r * n, *gain = op->gain->x;
+    float scale = op->scale[r], dot = 0;
+#pragma omp simd reduction(+ : dot)
+    for (size_t j = 0; j < n; j++) {
+        float normal = x[j] * scale;
+        dot += dy[j] * gain[j] * normal;
+        dgain[j] += dy[j] * normal;
+    }
+    if (!dx)
+        return;
+    dot /= (float)n;
+    float *to = dx + r * n;
+    if (fresh)
+        memset(to, 0, n * sizeof *to);
+    for (size_t j = 0; j < n; j++)
+        to[j] += (dy[j] * gain[j] - x[j] * scale * dot) * scale;
+}
+
+static void rms_norm_backward(tw_tape *tape, void *args)
+{
+    rms_norm *op = args;
+    if (!op->y->dx)
+        return;
+    size_t n = op->gain->width, rows = rows_of(op->x, op->gain);
+    size_t blocks = (rows + BLOCK - 1) / BLOCK;
+    float *parts = tw_arena_zero(tw_tape_arena(tape), blocks * n, sizeof *parts);
+    bool fresh = false;
+    float *dx = op->x->wants_dx ? tw_gradient(tape, op->x, &fresh) : NULL;
+#pragma omp parallel for
+    for (size_t b = 0; b < blocks; b++) {
+        size_t last = (b + 1) * BLOCK < rows ? (b + 1) * BLOCK : rows;
+        for (size_t r = b * BLOCK; r < last; r++)
+            backward_row(op, r, dx, fresh, parts + b * n);
+    }
+    for (size_t b = 0; op->gain->wants_dx && b < blocks; b++)
+        tw_row_axpy(op->gain->dx, parts + b * n, n, 1);
+}
+
+tw_tensor *tw_rms_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, float epsilon)
+{
+    size_t n = gain->width, rows = rows_of(x, gain);
+    tw_tensor *y = tw_activation(tape, x->rows, x->width, x->wants_dx || gain->wants_dx);
+    float *scale = tw_arena_alloc(tw_tape_arena(tape), rows, sizeof *scale);
+#pragma omp parallel for
+    for (size_t r = 0; r < rows; r++) {
+        const float *from = x->x + r * n;
+        float *to = y->x + r * n;
+        scale[r] = 1.0f / sqrtf(tw_row_dot(from, from, n) / (float)n + epsilon);
+        for (size_t j = 0; j < n; j++)
+            to[j] = from[j] * scale[r] * gain->x[j];
+    }
+    if (y->wants_dx) {
+        rms_norm *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);
+        *op = (rms_norm){x, gain, y, scale};
+        tw_tape_push(tape, rms_norm_backward, op);
+    }
+    return y;
+}

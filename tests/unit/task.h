@@ -1,0 +1,41 @@
+#ifndef TW_TESTS_TASK_H
+#define TW_TESTS_TASK_H
+
+#include <jansson.h>
+
+#include "model/model.h"
+
+/* What an oracle recorded of a model's losses: {"sequences": [{"tokens"}], "tree": {"prompt",
+ * "children"}}, as batches with targets; and the losses of ours. Failures end the test. */
+
+/* A list of ids; the caller frees. */
+int32_t *tokens_of(const json_t *list, size_t *count);
+
+/* A batch and the rows of it that have a target. */
+typedef struct task {
+    tw_batch batch;
+    uint32_t *rows;
+    int32_t *targets;
+    float *nll_weight, *entropy_weight, *nll, *entropy; /* [count], zero at first */
+    size_t count;
+} task;
+
+/* All recorded sequences as segments of one batch. */
+task sequences_task(const json_t *recorded);
+
+/* A prompt and its children: the first token of each child is the prompt's last
+ * row's target, once for every child. */
+task tree_task(const json_t *recorded);
+void free_task(task *task);
+
+/* Weights that make the loss the mean of the nll. */
+void weigh_evenly(task *task);
+
+/* Loss of a task, gradients into the parameters. */
+double run_task(const tw_model *model, task *task);
+
+/* Against expected->loss, and an object of check_some's by parameter. */
+void check_loss(const json_t *expected, double found, double tolerance);
+void check_gradients(const tw_model *model, const json_t *gradients, double tolerance);
+
+#endif
