@@ -12,8 +12,7 @@
  * transformers' LlamaConfig, MistralConfig, Qwen2Config and Qwen3Config. */
 typedef struct family {
     tw_config defaults; /* kv_heads 0: as heads; head_size 0: hidden_size / heads */
-    bool has_biases;    /* attention_bias and mlp_bias, where they have a meaning, are read */
-    bool has_mlp_bias;
+    bool has_attention_bias, has_mlp_bias; /* the fields attention_bias, mlp_bias are read */
     enum { NO_WINDOW, WINDOW, WINDOW_IF_USED } window; /* how sliding_window is read */
 } family;
 
@@ -152,7 +151,7 @@ static int configure(const json_t *json, tw_config *config, const family *family
         read_bool(json, "tie_word_embeddings", &config->tied) < 0 ||
         tw_rope_configure(json, &config->rope) < 0 || refuse_others(json, family, config) < 0)
         return -1;
-    if (family->has_biases) {
+    if (family->has_attention_bias) {
         if (read_bool(json, "attention_bias", &config->qkv_bias) < 0)
             return -1;
         config->output_bias = config->qkv_bias;
@@ -171,7 +170,7 @@ static const family llama_family = {.defaults = {.vocab_size = 32000,
                                                  .heads = 32,
                                                  .intermediate_size = 11008,
                                                  .max_positions = 2048},
-                                    .has_biases = true,
+                                    .has_attention_bias = true,
                                     .has_mlp_bias = true};
 
 static const family mistral_family = {.defaults = {.vocab_size = 32000,
@@ -183,6 +182,28 @@ static const family mistral_family = {.defaults = {.vocab_size = 32000,
                                                    .max_positions = 131072},
                                       .window = WINDOW};
 
+static const family qwen2_family = {.defaults = {.vocab_size = 151936,
+                                                 .hidden_size = 4096,
+                                                 .layers = 32,
+                                                 .heads = 32,
+                                                 .kv_heads = 32,
+                                                 .intermediate_size = 22016,
+                                                 .max_positions = 32768,
+                                                 .qkv_bias = true},
+                                    .window = WINDOW_IF_USED};
+
+static const family qwen3_family = {.defaults = {.vocab_size = 151936,
+                                                 .hidden_size = 4096,
+                                                 .layers = 32,
+                                                 .heads = 32,
+                                                 .kv_heads = 32,
+                                                 .head_size = 128,
+                                                 .intermediate_size = 22016,
+                                                 .max_positions = 32768,
+                                                 .head_norms = true},
+                                    .has_attention_bias = true,
+                                    .window = WINDOW_IF_USED};
+
 static int configure_llama(const json_t *json, tw_config *config)
 {
     return configure(json, config, &llama_family);
@@ -191,6 +212,16 @@ static int configure_llama(const json_t *json, tw_config *config)
 static int configure_mistral(const json_t *json, tw_config *config)
 {
     return configure(json, config, &mistral_family);
+}
+
+static int configure_qwen2(const json_t *json, tw_config *config)
+{
+    return configure(json, config, &qwen2_family);
+}
+
+static int configure_qwen3(const json_t *json, tw_config *config)
+{
+    return configure(json, config, &qwen3_family);
 }
 
 /* Parameters of part `name` of a layer. */
@@ -282,3 +313,5 @@ static bool is_buffer(const char *name)
 
 const tw_architecture tw_llama = RELATIVE("llama", "LlamaForCausalLM", configure_llama);
 const tw_architecture tw_mistral = RELATIVE("mistral", "MistralForCausalLM", configure_mistral);
+const tw_architecture tw_qwen2 = RELATIVE("qwen2", "Qwen2ForCausalLM", configure_qwen2);
+const tw_architecture tw_qwen3 = RELATIVE("qwen3", "Qwen3ForCausalLM", configure_qwen3);

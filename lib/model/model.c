@@ -14,7 +14,8 @@
 /* Vocabularies are often padded up to a multiple of this, for speed. */
 enum { VOCABULARY_PAD = 128 };
 
-static const tw_architecture *const architectures[] = {&tw_gpt2, &tw_llama, &tw_mistral};
+static const tw_architecture *const architectures[] = {&tw_gpt2, &tw_llama, &tw_mistral, &tw_qwen2,
+                                                       &tw_qwen3};
 
 const tw_architecture *tw_architecture_find(const char *model_type)
 {
@@ -32,7 +33,8 @@ static int configure(tw_model *model)
         return tw_fail("model_type: %s", field ? "expected text" : "missing");
     model->architecture = tw_architecture_find(type);
     if (!model->architecture)
-        return tw_fail("model_type: %s is not supported (gpt2, llama and mistral are)", type);
+        return tw_fail(
+            "model_type: %s is not supported (gpt2, llama, mistral, qwen2 and qwen3 are)", type);
     return model->architecture->configure(model->json, &model->config);
 }
 

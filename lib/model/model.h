@@ -57,7 +57,7 @@ typedef struct tw_architecture {
 
 /* NULL for a type that is not known (no message). */
 const tw_architecture *tw_architecture_find(const char *model_type);
-extern const tw_architecture tw_gpt2, tw_llama, tw_mistral;
+extern const tw_architecture tw_gpt2, tw_llama, tw_mistral, tw_qwen2, tw_qwen3;
 
 struct tw_model {
     const tw_architecture *architecture;

@@ -238,6 +238,7 @@ static void saves_what_it_opened(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TESTS("llama3"), TESTS("tied"), TESTS("mistral")};
+    const struct CMUnitTest tests[] = {TESTS("llama3"), TESTS("tied"), TESTS("mistral"),
+                                       TESTS("qwen3")};
     return cmocka_run_group_tests(tests, load, unload);
 }

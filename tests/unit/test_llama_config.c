@@ -71,6 +71,11 @@ static const struct {
     {"llama", "{\"add_cross_attention\": true}", "add_cross_attention: true is not supported"},
     {"mistral", "{}", "sliding_window: 4096 is not supported"},
     {"mistral", "{\"sliding_window\": 512}", "sliding_window: 512 is not supported"},
+    {"qwen2", "{\"use_sliding_window\": true}", "use_sliding_window: true is not supported"},
+    {"qwen2", "{\"use_sliding_window\": 1}", "use_sliding_window: expected true or false"},
+    {"qwen3", "{\"use_sliding_window\": true}", "use_sliding_window: true is not supported"},
+    {"qwen3", "{\"head_dim\": null, \"num_attention_heads\": 24}",
+     "num_key_value_heads: 32 do not divide num_attention_heads, 24"},
     {"mistral", "{\"sliding_window\": \"512\"}", "sliding_window: expected an integer"},
 };
 
@@ -87,7 +92,7 @@ static void refuses_fields_by_name(void **state)
     }
 }
 
-/* LlamaConfig(), MistralConfig(sliding_window=None). */
+/* LlamaConfig(), MistralConfig(sliding_window=None), Qwen2Config(), Qwen3Config(). */
 static void has_the_defaults_of_transformers(void **state)
 {
     (void)state;
@@ -114,6 +119,29 @@ static void has_the_defaults_of_transformers(void **state)
     assert_int_equal(32, config.kv_heads);
     /* A window that no text exceeds. */
     assert_int_equal(0, configure("mistral", "{\"max_position_embeddings\": 4096}", &config));
+}
+
+static void has_the_defaults_of_qwen(void **state)
+{
+    (void)state;
+    tw_config config;
+    assert_int_equal(0, configure("qwen2", "{\"sliding_window\": 512}", &config));
+    assert_int_equal(151936, config.vocab_size);
+    assert_int_equal(22016, config.intermediate_size);
+    assert_int_equal(32768, config.max_positions);
+    assert_int_equal(32, config.kv_heads);
+    assert_int_equal(128, config.head_size);
+    assert_true(config.qkv_bias && !config.output_bias && !config.head_norms && !config.tied);
+    /* A head of its own size, whatever hidden_size is; none of it where null is written. */
+    assert_int_equal(0, configure("qwen3", "{\"hidden_size\": 1024}", &config));
+    assert_int_equal(128, config.head_size);
+    assert_true(config.head_norms && !config.qkv_bias && !config.output_bias);
+    assert_int_equal(0, configure("qwen3",
+                                  "{\"hidden_size\": 1024, \"head_dim\": null, "
+                                  "\"attention_bias\": true}",
+                                  &config));
+    assert_int_equal(32, config.head_size);
+    assert_true(config.qkv_bias && config.output_bias);
 }
 
 static void reads_what_differs(void **state)
@@ -177,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_fields_by_name),
         cmocka_unit_test(has_the_defaults_of_transformers),
+        cmocka_unit_test(has_the_defaults_of_qwen),
         cmocka_unit_test(reads_what_differs),
         cmocka_unit_test(stretches_long_waves),
     };
