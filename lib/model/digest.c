@@ -74,12 +74,23 @@ static int digest_file(const char *folder, const char *name, bool optional, uint
     return result;
 }
 
+static int digest_weights(const char *folder, uint64_t *digest)
+{
+    size_t count = 0;
+    char **names = tw_shards_names(folder, true, &count);
+    int status = names ? 0 : -1;
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = digest_file(folder, names[i], false, digest);
+    free(names);
+    return status;
+}
+
 int tw_model_digest(const char *folder, char digest[17])
 {
     uint64_t value = 0;
     if (digest_file(folder, "config.json", false, &value) < 0 ||
         digest_file(folder, "guidance.json", true, &value) < 0 ||
-        digest_file(folder, "model.safetensors", false, &value) < 0)
+        digest_weights(folder, &value) < 0)
         return -1;
     snprintf(digest, 17, "%016llx", (unsigned long long)value);
     return 0;

@@ -55,7 +55,7 @@ static int check_window(const json_t *json, const family *family, const tw_confi
         return tw_config_fixed(json, "use_sliding_window", false);
     size_t window = 4096;
     const json_t *field = json_object_get(json, "sliding_window");
-    if (field && json_is_null(field))
+    if (json_is_null(field))
         return 0;
     if (tw_config_size(json, "sliding_window", TW_MAX_POSITIONS, &window) < 0)
         return -1;
@@ -103,15 +103,15 @@ static int read_heads(const json_t *json, tw_config *config)
     const json_t *head_size = json_object_get(json, "head_dim");
     if (tw_config_size(json, "num_attention_heads", TW_MAX_WIDTH, &config->heads) < 0)
         return -1;
-    if (config->kv_heads == 0 || (kv_heads && json_is_null(kv_heads)))
+    if (config->kv_heads == 0 || json_is_null(kv_heads))
         config->kv_heads = config->heads;
     if (tw_config_size(json, "num_key_value_heads", TW_MAX_WIDTH, &config->kv_heads) < 0)
         return -1;
     if (config->heads % config->kv_heads != 0)
         return tw_fail("num_key_value_heads: %zu do not divide num_attention_heads, %zu",
                        config->kv_heads, config->heads);
-    bool computed = config->head_size == 0 ? !head_size || json_is_null(head_size)
-                                           : head_size && json_is_null(head_size);
+    bool computed =
+        config->head_size == 0 ? !head_size || json_is_null(head_size) : json_is_null(head_size);
     if (computed && config->hidden_size % config->heads != 0)
         return tw_fail("num_attention_heads: %zu heads do not divide hidden_size, %zu",
                        config->heads, config->hidden_size);

@@ -147,7 +147,7 @@ void tw_model_free(tw_model *model)
     if (!model)
         return;
     tw_params_free(&model->params);
-    tw_safetensors_close(model->weights);
+    tw_shards_close(model->weights);
     tw_tokenizer_free(model->tokenizer);
     json_decref(model->json);
     free(model->state);

@@ -6,15 +6,16 @@
 #include <stdint.h>
 
 #include "model/rope.h"
+#include "model/shards.h"
 #include "tensor/op.h"
-#include "tensor/safetensors.h"
+
 #include "tensor/segment.h"
 #include "tensor/tape.h"
 #include "tensor/tensor.h"
 #include "text/tokenizer.h"
 
-/* Models: a Hugging Face folder (config.json, model.safetensors, tokenizer files)
- * on disk, parameters and an architecture's forward pass in memory. */
+/* Models: a Hugging Face folder (config.json, model.safetensors or shards of it,
+ * tokenizer files) on disk, parameters and an architecture's forward pass in memory. */
 
 typedef struct tw_config {
     size_t vocab_size, hidden_size, layers, heads, kv_heads, head_size, intermediate_size;
@@ -67,7 +68,7 @@ struct tw_model {
     tw_tensor *output_embedding; /* [vocab_size, hidden_size]: logits = hidden W^T */
     void *state;                 /* of the architecture, free()d with the model */
     tw_tokenizer *tokenizer;
-    tw_safetensors *weights; /* kept open while parameters point into its map, else NULL */
+    tw_shards *weights; /* kept open while parameters point into its map, else NULL */
     char *path;
 };
 

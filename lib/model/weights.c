@@ -2,50 +2,27 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
 
-static bool holds(const char *folder, const char *name)
+/* A parameter's array, under its name or that without the architecture's prefix; array is
+ * NULL if there is none. */
+static tw_stored find_array(const tw_model *model, const tw_shards *shards, const tw_tensor *tensor)
 {
-    char *path = tw_join_path(folder, name);
-    bool found = access(path, F_OK) == 0;
-    free(path);
+    tw_stored found = {0};
+    size_t prefix = strlen(model->architecture->prefix);
+    if (!tw_shards_find(shards, tensor->name, &found) &&
+        strncmp(tensor->name, model->architecture->prefix, prefix) == 0)
+        tw_shards_find(shards, tensor->name + prefix, &found);
     return found;
 }
 
-static tw_safetensors *open_weights(const char *folder)
+static int check_array(tw_stored stored, const tw_tensor *tensor)
 {
-    static const char *const others[][2] = {
-        {"model.safetensors.index.json", "weights in several files are not supported: join them"},
-        {"pytorch_model.bin", "pytorch_model.bin is not read: convert it to safetensors"},
-    };
-    for (size_t i = 0; !holds(folder, "model.safetensors") && i < 2; i++)
-        if (holds(folder, others[i][0])) {
-            tw_fail("%s: no model.safetensors (%s)", folder, others[i][1]);
-            return NULL;
-        }
-    char *path = tw_join_path(folder, "model.safetensors");
-    tw_safetensors *file = tw_safetensors_open(path);
-    free(path);
-    return file;
-}
-
-/* A parameter's array, under its name or that without the architecture's prefix. */
-static const tw_array *find_array(const tw_model *model, const tw_safetensors *file,
-                                  const tw_tensor *tensor)
-{
-    const tw_array *array = tw_safetensors_find(file, tensor->name);
-    size_t prefix = strlen(model->architecture->prefix);
-    if (!array && strncmp(tensor->name, model->architecture->prefix, prefix) == 0)
-        array = tw_safetensors_find(file, tensor->name + prefix);
-    return array;
-}
-
-static int check_array(const tw_safetensors *file, const tw_array *array, const tw_tensor *tensor)
-{
+    const tw_array *array = stored.array;
+    const tw_safetensors *file = stored.file;
     if (array->dtype != TW_F32 && array->dtype != TW_F16 && array->dtype != TW_BF16)
         return tw_fail("%s: tensor %s: dtype %s, expected F32, F16 or BF16",
                        tw_safetensors_path(file), array->name, tw_dtype_name(array->dtype));
@@ -59,41 +36,42 @@ static int check_array(const tw_safetensors *file, const tw_array *array, const 
     return 0;
 }
 
-/* Finds every parameter's array: arrays[params.count], NULL for extra ones that the
+/* Finds every parameter's array: arrays[params.count], without one for extra ones that the
  * file lacks altogether. */
-static int match_arrays(const tw_model *model, const tw_safetensors *file, size_t own_count,
-                        const tw_array **arrays, bool *found)
+static int match_arrays(const tw_model *model, const tw_shards *shards, size_t own_count,
+                        tw_stored *arrays, bool *found)
 {
     const tw_tensor *missing = NULL, *missing_extra = NULL;
     *found = false;
     for (size_t i = 0; i < model->params.count; i++) {
         const tw_tensor *tensor = model->params.tensors[i];
-        arrays[i] = find_array(model, file, tensor);
-        if (arrays[i] && check_array(file, arrays[i], tensor) < 0)
+        arrays[i] = find_array(model, shards, tensor);
+        if (arrays[i].array && check_array(arrays[i], tensor) < 0)
             return -1;
-        if (i >= own_count && arrays[i])
+        if (i >= own_count && arrays[i].array)
             *found = true;
-        if (!arrays[i] && i < own_count && !missing)
+        if (!arrays[i].array && i < own_count && !missing)
             missing = tensor;
-        if (!arrays[i] && i >= own_count && !missing_extra)
+        if (!arrays[i].array && i >= own_count && !missing_extra)
             missing_extra = tensor;
     }
     if (*found && !missing)
         missing = missing_extra;
     if (!missing)
         return 0;
-    return tw_fail("%s: tensor %s is missing", tw_safetensors_path(file), missing->name);
+    return tw_fail("%s: tensor %s is missing", tw_shards_path(shards), missing->name);
 }
 
 /* The output embedding under its second name must be the same one. */
-static int check_tied(const tw_model *model, const tw_safetensors *file, const tw_array *tied)
+static int check_tied(const tw_model *model, const tw_shards *shards, tw_stored stored)
 {
-    const tw_array *own = find_array(model, file, model->output_embedding);
+    const tw_array *own = find_array(model, shards, model->output_embedding).array;
+    const tw_array *tied = stored.array;
     if (own->dtype == tied->dtype && own->count == tied->count &&
         memcmp(own->data, tied->data, own->count * tw_dtype_size(own->dtype)) == 0)
         return 0;
     return tw_fail("%s: tensor %s differs from %s: an output layer of its own is not supported",
-                   tw_safetensors_path(file), tied->name, own->name);
+                   tw_safetensors_path(stored.file), tied->name, own->name);
 }
 
 static int compare_pointers(const void *left, const void *right)
@@ -103,41 +81,41 @@ static int compare_pointers(const void *left, const void *right)
 }
 
 /* What the file holds beyond the parameters: nothing, or what does not matter. */
-static int check_others(const tw_model *model, const tw_safetensors *file,
-                        const tw_array *const *arrays)
+static int check_others(const tw_model *model, const tw_shards *shards, const tw_stored *arrays)
 {
     size_t count = model->params.count, unknown = 0;
     const tw_array **sorted = tw_alloc(count, sizeof *sorted);
-    memcpy(sorted, arrays, count * sizeof *sorted);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = arrays[i].array;
     qsort(sorted, count, sizeof *sorted, compare_pointers);
     const char *first = NULL;
     int status = 0;
-    for (size_t i = 0; i < tw_safetensors_count(file) && status == 0; i++) {
-        const tw_array *array = tw_safetensors_at(file, i);
+    for (size_t i = 0; i < tw_shards_count(shards) && status == 0; i++) {
+        tw_stored stored = tw_shards_at(shards, i);
+        const tw_array *array = stored.array;
         if (bsearch(&array, sorted, count, sizeof *sorted, compare_pointers) ||
             model->architecture->is_buffer(array->name))
             continue;
         if (strcmp(array->name, model->architecture->tied) == 0)
-            status = check_tied(model, file, array);
+            status = check_tied(model, shards, stored);
         else if (unknown++ == 0)
             first = array->name;
     }
     free(sorted);
     if (status == 0 && unknown > 0)
         tw_warn("%s: ignoring %zu tensor%s that the model does not have (%s%s)",
-                tw_safetensors_path(file), unknown, unknown > 1 ? "s" : "", first,
+                tw_shards_path(shards), unknown, unknown > 1 ? "s" : "", first,
                 unknown > 1 ? ", ..." : "");
     return status;
 }
 
 /* Whether every parameter can be used where it lies in the map. */
-static int take_views(tw_model *model, const tw_safetensors *file, const tw_array *const *arrays,
-                      bool *all)
+static int take_views(tw_model *model, const tw_stored *arrays, bool *all)
 {
     *all = true;
     for (size_t i = 0; i < model->params.count && *all; i++) {
         const float *view = NULL;
-        if (arrays[i] && tw_array_view_f32(file, arrays[i], &view) < 0)
+        if (arrays[i].array && tw_array_view_f32(arrays[i].file, arrays[i].array, &view) < 0)
             return -1;
         model->params.tensors[i]->x = (float *)view;
         *all = view != NULL;
@@ -145,34 +123,34 @@ static int take_views(tw_model *model, const tw_safetensors *file, const tw_arra
     return 0;
 }
 
-static int copy_values(tw_model *model, const tw_safetensors *file, const tw_array *const *arrays,
-                       tw_use use)
+static int copy_values(tw_model *model, const tw_stored *arrays, tw_use use)
 {
     tw_params_allocate(&model->params, use == TW_USE_TRAINABLE);
     for (size_t i = 0; i < model->params.count; i++)
-        if (arrays[i] && tw_array_to_f32(file, arrays[i], model->params.tensors[i]->x) < 0)
+        if (arrays[i].array &&
+            tw_array_to_f32(arrays[i].file, arrays[i].array, model->params.tensors[i]->x) < 0)
             return -1;
     return 0;
 }
 
 int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_count, bool *found)
 {
-    tw_safetensors *file = open_weights(folder);
-    if (!file)
+    tw_shards *shards = tw_shards_open(folder);
+    if (!shards)
         return -1;
-    const tw_array **arrays = tw_alloc(model->params.count, sizeof *arrays);
+    tw_stored *arrays = tw_alloc(model->params.count, sizeof *arrays);
     bool viewed = false;
-    int status = match_arrays(model, file, own_count, arrays, found);
+    int status = match_arrays(model, shards, own_count, arrays, found);
     if (status == 0)
-        status = check_others(model, file, arrays);
+        status = check_others(model, shards, arrays);
     if (status == 0 && use == TW_USE_FROZEN)
-        status = take_views(model, file, arrays, &viewed);
+        status = take_views(model, arrays, &viewed);
     if (status == 0 && !viewed)
-        status = copy_values(model, file, arrays, use);
+        status = copy_values(model, arrays, use);
     if (viewed)
-        model->weights = file;
+        model->weights = shards;
     else
-        tw_safetensors_close(file);
+        tw_shards_close(shards);
     free(arrays);
     return status;
 }

@@ -5,7 +5,8 @@
 
 #include "model/model.h"
 
-/* Fills the declared parameters of model from model.safetensors in folder. Those
+/* Fills the declared parameters of model from the weight files in folder
+ * (shards.h). Those
  * from index own_count on are extra ones: if the file has none of them they stay
  * zero and *found is false. Frozen fp32 values stay in the map, which the model then
  * keeps open; all others are copied. Shapes are checked before memory is taken. */

@@ -21,15 +21,28 @@ enum { REQUESTS = 30, MAX_NEW = 12 };
 static tw_model *model;
 static int32_t prompts[REQUESTS][64];
 
-static int setup(void **state)
+static void open_model(const char *folder)
 {
-    (void)state;
-    model = tw_model_open("tests/fixtures/gpt2", TW_USE_FROZEN);
+    model = tw_model_open(folder, TW_USE_FROZEN);
     if (!model)
         fail_msg("%s", tw_error());
     for (int i = 0; i < REQUESTS; i++)
         for (int j = 0; j < 64; j++)
             prompts[i][j] = (i * 131 + j * 37) % (int32_t)model->config.vocab_size;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    open_model("tests/fixtures/gpt2");
+    return 0;
+}
+
+/* Grouped queries, rotary positions. */
+static int setup_llama(void **state)
+{
+    (void)state;
+    open_model("tests/fixtures/llama/llama3");
     return 0;
 }
 
@@ -178,5 +191,10 @@ int main(void)
         cmocka_unit_test(test_logprobs),
         cmocka_unit_test(test_limits),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const struct CMUnitTest llama_tests[] = {
+        {"test_company (llama)", test_company, NULL, NULL, NULL},
+        {"test_logprobs (llama)", test_logprobs, NULL, NULL, NULL},
+    };
+    int failed = cmocka_run_group_tests(tests, setup, teardown);
+    return failed + cmocka_run_group_tests(llama_tests, setup_llama, teardown);
 }

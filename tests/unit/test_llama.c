@@ -239,6 +239,6 @@ static void saves_what_it_opened(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TESTS("llama3"), TESTS("tied"), TESTS("mistral"),
-                                       TESTS("qwen3")};
+                                       TESTS("qwen2"), TESTS("qwen3")};
     return cmocka_run_group_tests(tests, load, unload);
 }

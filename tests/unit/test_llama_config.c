@@ -184,7 +184,7 @@ static void stretches_long_waves(void **state)
     size_t kinds[3] = {0};
     tw_rope_frequencies(&rope, HEAD, frequencies);
     for (size_t i = 0; i < HEAD / 2; i++) {
-        double plain = pow(5e5, -(double)i / (HEAD / 2)), wave = 2 * acos(-1) / plain;
+        double plain = pow(5e5, -2.0 * (double)i / HEAD), wave = 2 * acos(-1) / plain;
         double smooth = (8192 / wave - 1) / 3, expected = plain;
         if (wave > 8192)
             expected = plain / 8;

@@ -101,7 +101,7 @@ static void refuses_incomplete_folders(void **state)
     folder_put("pytorch_model.bin", "", 0);
     expect_refused("no model.safetensors (pytorch_model.bin is not read");
     folder_put("model.safetensors.index.json", "{}", 2);
-    expect_refused("no model.safetensors (weights in several files");
+    expect_refused("model.safetensors.index.json: weight_map: missing");
     free(weights);
 
     assert_null(tw_model_open("tests/fixtures/gpt2.json", TW_USE_FROZEN));
