@@ -10,7 +10,6 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/progress.h"
-#include "metric/bootstrap.h"
 #include "metric/measures.h"
 #include "metric/report.h"
 #include "metric/show.h"
@@ -30,16 +29,17 @@ static bool no_stem, as_json, per_record, color;
 
 static const tw_option options[] = {
     {"metrics", 0, TW_TEXT, &metrics, "LIST",
-     "what to measure: meteor, rouge1, rouge2, rougeL, rougeLsum, length, distinct1, distinct2, "
-     "repetition; with -m nll, perplexity; with -g pairwise, reward; without LIST the first five "
+     "what to measure: meteor, rouge1, rouge2, rougeL, rougeLsum, bleu, chrf, corpusBleu, "
+     "corpusChrf, length, distinct1, distinct2, repetition; with -m nll, perplexity; with -g "
+     "pairwise, kendall, ndcg, reward; without LIST the first five "
      "and what -m and -g have",
      0, 0, NULL, 0},
     {"model", 'm', TW_TEXT, &model_path, "MODEL",
      "language model folder: add each token's logprobs, measure nll and perplexity", 0, 0, NULL,
      TW_OPTION_RUNTIME},
     {"guidance", 'g', TW_TEXT, &guidance_path, "GUIDANCE",
-     "guidance folder: add each token's rewards, measure pairwise and reward", 0, 0, NULL,
-     TW_OPTION_RUNTIME},
+     "guidance folder: add each token's rewards, measure pairwise, kendall, ndcg and reward", 0, 0,
+     NULL, TW_OPTION_RUNTIME},
     {"no-stem", 0, TW_FLAG, &no_stem, NULL, "compare whole words in ROUGE, not their stems", 0, 0,
      NULL, 0},
     TW_OPTION_SEED(common),
@@ -186,13 +186,10 @@ static int finish_block(run *run)
 static int write_summary(run *run)
 {
     const tw_measures *measures = run->measures;
-    tw_interval *intervals = tw_alloc(measures->stride, sizeof *intervals);
     tw_interval shown[TW_SELECTION_MAX];
     const tw_report report = {run->rows, measures->shown, measures->columns, shown};
-    tw_bootstrap(run->values, run->weights, run->rows, measures->stride, (uint64_t)common.seed,
-                 intervals);
-    for (size_t c = 0; c < measures->shown; c++)
-        shown[c] = intervals[measures->places[c]];
+    tw_measures_sum_up(measures, run->values, run->weights, run->rows, (uint64_t)common.seed,
+                       shown);
     int status;
     if (as_json || common.output || !isatty(STDOUT_FILENO)) {
         json_t *json = tw_report_json(&report);
@@ -201,7 +198,6 @@ static int write_summary(run *run)
     } else {
         status = write_lines(run, tw_report_table(&report));
     }
-    free(intervals);
     return status;
 }
 

@@ -8,28 +8,33 @@
 
 typedef struct table {
     const double *values, *weights;
-    size_t rows, columns;
+    size_t rows, stride, columns;
 } table;
 
 static void add_row(const table *t, size_t row, double *weighted, double *weights)
 {
-    const double *value = t->values + row * t->columns, *weight = t->weights + row * t->columns;
+    const double *value = t->values + row * t->stride, *weight = t->weights + row * t->stride;
     for (size_t c = 0; c < t->columns; c++) {
         weighted[c] += weight[c] != 0 ? weight[c] * value[c] : 0;
         weights[c] += weight[c];
     }
 }
 
-/* means[columns] of one resample; a draw of 64 bits makes two rows. */
-static void resample(const table *t, uint64_t seed, uint64_t number, double *means)
+/* sums[columns] and weights[columns] of one resample; a draw of 64 bits makes two rows. */
+static void resample(const table *t, uint64_t seed, uint64_t number, double *sums, double *weights)
 {
-    double *weights = tw_alloc(t->columns, sizeof *weights);
     for (size_t i = 0; i < t->rows; i += 2) {
         const uint64_t bits = tw_random(seed, TW_RNG_BOOTSTRAP, number, 0, (uint32_t)(i / 2));
-        add_row(t, (size_t)((bits >> 32) * t->rows >> 32), means, weights);
+        add_row(t, (size_t)((bits >> 32) * t->rows >> 32), sums, weights);
         if (i + 1 < t->rows)
-            add_row(t, (size_t)((bits & UINT32_MAX) * t->rows >> 32), means, weights);
+            add_row(t, (size_t)((bits & UINT32_MAX) * t->rows >> 32), sums, weights);
     }
+}
+
+static void resample_means(const table *t, uint64_t seed, uint64_t number, double *means)
+{
+    double *weights = tw_alloc(t->columns, sizeof *weights);
+    resample(t, seed, number, means, weights);
     for (size_t c = 0; c < t->columns; c++)
         means[c] /= weights[c];
     free(weights);
@@ -68,12 +73,12 @@ static tw_interval interval(double mean, const double *means, size_t columns, si
 void tw_bootstrap(const double *values, const double *weights, size_t rows, size_t columns,
                   uint64_t seed, tw_interval *out)
 {
-    const table t = {values, weights, rows, columns};
+    const table t = {values, weights, rows, columns, columns};
     double *means = tw_alloc(TW_RESAMPLES * columns, sizeof *means); /* [resamples, columns] */
     double *sums = tw_alloc(2 * columns, sizeof *sums);
 #pragma omp parallel for schedule(static)
     for (int r = 0; r < TW_RESAMPLES; r++)
-        resample(&t, seed, (uint64_t)r, means + (size_t)r * columns);
+        resample_means(&t, seed, (uint64_t)r, means + (size_t)r * columns);
     for (size_t row = 0; row < rows; row++)
         add_row(&t, row, sums, sums + columns);
     for (size_t c = 0; c < columns; c++)
@@ -81,4 +86,31 @@ void tw_bootstrap(const double *values, const double *weights, size_t rows, size
                                         : (tw_interval){NAN, NAN, NAN};
     free(sums);
     free(means);
+}
+
+static double figure_of(const double *sums, const double *weights, tw_figure *figure)
+{
+    return weights[0] != 0 ? figure(sums) : NAN;
+}
+
+tw_interval tw_bootstrap_figure(const double *values, const double *weights, size_t rows,
+                                size_t columns, size_t first, size_t count, uint64_t seed,
+                                tw_figure *figure)
+{
+    const table t = {values + first, weights + first, rows, columns, count};
+    double *figures = tw_alloc(TW_RESAMPLES, sizeof *figures);
+    double *all = tw_alloc(2 * count, sizeof *all);
+#pragma omp parallel for schedule(static)
+    for (int r = 0; r < TW_RESAMPLES; r++) {
+        double *sums = tw_alloc(2 * count, sizeof *sums);
+        resample(&t, seed, (uint64_t)r, sums, sums + count);
+        figures[r] = figure_of(sums, sums + count, figure);
+        free(sums);
+    }
+    for (size_t row = 0; row < rows; row++)
+        add_row(&t, row, all, all + count);
+    const tw_interval out = interval(figure_of(all, all + count, figure), figures, 1, 0);
+    free(all);
+    free(figures);
+    return out;
 }

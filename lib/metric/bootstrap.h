@@ -22,4 +22,14 @@ typedef struct tw_interval {
 void tw_bootstrap(const double *values, const double *weights, size_t rows, size_t columns,
                   uint64_t seed, tw_interval *out);
 
+/* A figure made of the sums of some columns, such as a corpus's BLEU of its counts. */
+typedef double tw_figure(const double *sums);
+
+/* The figure of the sums of columns first .. first + count - 1 over the rows where
+ * the first of them has weight (which is 0 or 1), with its bounds, from the same
+ * resamples. NaN where no row has. */
+tw_interval tw_bootstrap_figure(const double *values, const double *weights, size_t rows,
+                                size_t columns, size_t first, size_t count, uint64_t seed,
+                                tw_figure *figure);
+
 #endif

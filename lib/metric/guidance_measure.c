@@ -1,12 +1,17 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
 #include "guidance/plackett-luce.h"
 #include "metric/model_measure.h"
+#include "metric/ranking.h"
 
-enum { PAIRWISE, REWARD, COLUMNS };
-static const tw_column columns[COLUMNS] = {{"pairwise", false}, {"reward", false}};
+enum { PAIRWISE, KENDALL, NDCG, REWARD, COLUMNS };
+static const tw_column columns[COLUMNS] = {[PAIRWISE] = {.name = "pairwise"},
+                                           [KENDALL] = {.name = "kendall"},
+                                           [NDCG] = {.name = "ndcg"},
+                                           [REWARD] = {.name = "reward"}};
 
 typedef struct guidance_measure {
     tw_measure base;
@@ -35,8 +40,17 @@ static void compute(void *context, const tw_sequences *sequences, size_t from, s
     tw_tape_reset(measure->tape);
 }
 
-/* Pairs of the record's samples that have a `score`; e of METHOD.md is over all of them. */
-static tw_pairs count_pairs(const guidance_measure *measure, size_t record)
+/* A value that a record lacks where it is NaN. */
+static void put(double value, double weight, double *to, double *to_weight)
+{
+    *to = isnan(value) ? 0 : value;
+    *to_weight = isnan(value) ? 0 : weight;
+}
+
+/* How well the rewards order the record's samples that have a `score`; e of METHOD.md is over
+ * all of them. */
+static void measure_order(const guidance_measure *measure, size_t record, double *values,
+                          double *weights)
 {
     const tw_sequences *sequences = &measure->sequences;
     const tw_sequence *all = &sequences->all[sequences->first[record]];
@@ -55,10 +69,13 @@ static tw_pairs count_pairs(const guidance_measure *measure, size_t record)
         scores[scored++] = json_number_value(score);
     }
     tw_count_pairs(scores, e, scored, &pairs);
+    put(pairs.right / (double)pairs.count, (double)pairs.count, values + PAIRWISE,
+        weights + PAIRWISE);
+    put(tw_kendall_tau_b(scores, e, scored), 1, values + KENDALL, weights + KENDALL);
+    put(tw_ndcg(scores, e, scored), 1, values + NDCG, weights + NDCG);
     free(lengths);
     free(e);
     free(scores);
-    return pairs;
 }
 
 /* A sample that was read from its text gets the ids that the rewards belong to. */
@@ -82,9 +99,9 @@ static int finish(void *context, const tw_record *record, size_t i, double *valu
         return -1;
     for (size_t s = sequences->first[i]; record->samples && s < sequences->first[i + 1]; s++)
         write_tokens(measure, &sequences->all[s]);
-    const tw_pairs pairs = record->samples ? count_pairs(measure, i) : (tw_pairs){0};
-    values[PAIRWISE] = pairs.count > 0 ? pairs.right / (double)pairs.count : 0;
-    weights[PAIRWISE] = (double)pairs.count;
+    weights[PAIRWISE] = weights[KENDALL] = weights[NDCG] = 0;
+    if (record->samples)
+        measure_order(measure, i, values, weights);
     values[REWARD] = sum / (double)tokens;
     weights[REWARD] = (double)tokens;
     return 0;

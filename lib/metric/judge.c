@@ -18,8 +18,8 @@ enum {
         TW_METRIC_BIT(TW_DISTINCT1) | TW_METRIC_BIT(TW_DISTINCT2) | TW_METRIC_BIT(TW_REPETITION)
 };
 
-const char *const tw_metric_names[TW_METRICS] = {"meteor",    "rouge1",    "rouge2",
-                                                 "rougeL",    "rougeLsum", "length",
+const char *const tw_metric_names[TW_METRICS] = {"meteor",    "rouge1",    "rouge2",    "rougeL",
+                                                 "rougeLsum", "bleu",      "chrf",      "length",
                                                  "distinct1", "distinct2", "repetition"};
 
 struct tw_judge {
@@ -31,6 +31,9 @@ struct tw_judge {
     tw_diversity diversity;
     tw_words rouge_reference, rouge_candidate;
     tw_words reference, candidate; /* METEOR's words */
+    tw_ngrams ngrams;
+    tw_words bleu_reference, chrf_reference, other; /* other: the candidate of either */
+    double counts[TW_COUNTS];
 };
 
 static int find_metric(const char *name, size_t length)
@@ -39,7 +42,7 @@ static int find_metric(const char *name, size_t length)
         if (strlen(tw_metric_names[m]) == length && memcmp(tw_metric_names[m], name, length) == 0)
             return m;
     return tw_fail("unknown metric \"%.*s\"; there are meteor, rouge1, rouge2, rougeL, rougeLsum, "
-                   "length, distinct1, distinct2 and repetition",
+                   "bleu, chrf, length, distinct1, distinct2, repetition",
                    length < 64 ? (int)length : 64, name);
 }
 
@@ -81,6 +84,10 @@ void tw_judge_free(tw_judge *judge)
     tw_words_free(&judge->rouge_candidate);
     tw_words_free(&judge->reference);
     tw_words_free(&judge->candidate);
+    tw_words_free(&judge->bleu_reference);
+    tw_words_free(&judge->chrf_reference);
+    tw_words_free(&judge->other);
+    tw_ngrams_free(&judge->ngrams);
     tw_diversity_free(&judge->diversity);
     tw_meteor_free(judge->meteor);
     tw_rouge_free(judge->rouge);
@@ -91,12 +98,17 @@ void tw_judge_free(tw_judge *judge)
 void tw_judge_reference(tw_judge *judge, const char *text, size_t length)
 {
     tw_lexicon_trim(judge->lexicon);
+    memset(judge->counts, 0, sizeof judge->counts);
     if (!text)
         return;
     if (judge->metrics & ROUGES)
         tw_words_rouge(&judge->rouge_reference, judge->lexicon, text, length, judge->stem);
     if (judge->metrics & TW_METRIC_BIT(TW_METEOR))
         tw_words_meteor(&judge->reference, judge->lexicon, text, length);
+    if (judge->metrics & TW_METRIC_BIT(TW_BLEU))
+        tw_words_bleu(&judge->bleu_reference, judge->lexicon, text, length);
+    if (judge->metrics & TW_METRIC_BIT(TW_CHRF))
+        tw_words_chrf(&judge->chrf_reference, text, length);
 }
 
 static int judge_rouge(tw_judge *judge, const char *text, size_t length, double *values)
@@ -131,6 +143,25 @@ static void judge_diversity(tw_judge *judge, double *values)
         values[TW_REPETITION] = 100 * (1 - tw_distinct(scratch, &judge->candidate, 4));
 }
 
+static void judge_ngrams(tw_judge *judge, const char *text, size_t length, double *values)
+{
+    double counts[TW_COUNTS] = {0};
+    if (judge->metrics & TW_METRIC_BIT(TW_BLEU)) {
+        tw_words_bleu(&judge->other, judge->lexicon, text, length);
+        tw_bleu_count(&judge->ngrams, &judge->bleu_reference, &judge->other,
+                      counts + TW_COUNTS_BLEU);
+        values[TW_BLEU] = tw_bleu_sentence(counts + TW_COUNTS_BLEU);
+    }
+    if (judge->metrics & TW_METRIC_BIT(TW_CHRF)) {
+        tw_words_chrf(&judge->other, text, length);
+        tw_chrf_count(&judge->ngrams, &judge->chrf_reference, &judge->other,
+                      counts + TW_COUNTS_CHRF);
+        values[TW_CHRF] = tw_chrf(counts + TW_COUNTS_CHRF);
+    }
+    for (size_t i = 0; i < TW_COUNTS; i++)
+        judge->counts[i] += counts[i];
+}
+
 int tw_judge_text(tw_judge *judge, const char *text, size_t length, double values[TW_METRICS])
 {
     if (judge->metrics & ROUGES && judge_rouge(judge, text, length, values) != 0)
@@ -142,6 +173,12 @@ int tw_judge_text(tw_judge *judge, const char *text, size_t length, double value
                                                   &judge->candidate);
     if (judge->metrics & TW_METRIC_BIT(TW_LENGTH))
         values[TW_LENGTH] = (double)tw_words_count(text, length);
+    judge_ngrams(judge, text, length, values);
     judge_diversity(judge, values);
     return 0;
+}
+
+const double *tw_judge_counts(const tw_judge *judge)
+{
+    return judge->counts;
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "metric/bleu.h"
+#include "metric/chrf.h"
 #include "metric/wordnet.h"
 
 /* The text metrics by name, as the programs offer them. */
@@ -14,6 +16,8 @@ typedef enum tw_metric {
     TW_ROUGE2,
     TW_ROUGEL,
     TW_ROUGELSUM,
+    TW_BLEU, /* of the sentence */
+    TW_CHRF,
     TW_LENGTH,     /* words, as `wc -w` counts them */
     TW_DISTINCT1,  /* distinct words as a share of all, x 100 */
     TW_DISTINCT2,  /* the same of pairs */
@@ -25,8 +29,8 @@ typedef enum tw_metric {
 #define TW_METRIC_BIT(m) (1U << (m))
 #define TW_COMPARING_METRICS (TW_METRIC_BIT(TW_LENGTH) - 1) /* those that need a reference */
 
-/* "meteor", "rouge1", "rouge2", "rougeL", "rougeLsum", "length", "distinct1",
- * "distinct2", "repetition", in the order of the enum. */
+/* "meteor", "rouge1", "rouge2", "rougeL", "rougeLsum", "bleu", "chrf",
+ * "length", "distinct1", "distinct2", "repetition", in the order of the enum. */
 extern const char *const tw_metric_names[TW_METRICS];
 
 /* Reads "meteor,rouge1": the metrics in the order given, each once, into
@@ -49,5 +53,16 @@ void tw_judge_reference(tw_judge *judge, const char *text, size_t length);
  * with a share or an F1 on the scale 0..100, length in words. -1 where a text is
  * too long for a metric. */
 int tw_judge_text(tw_judge *judge, const char *text, size_t length, double values[TW_METRICS]);
+
+/* What the figures of a corpus are made of. */
+enum {
+    TW_COUNTS_BLEU = 0,
+    TW_COUNTS_CHRF = TW_BLEU_COUNTS,
+    TW_COUNTS = TW_BLEU_COUNTS + TW_CHRF_COUNTS
+};
+
+/* counts[TW_COUNTS]: those of bleu.h and chrf.h, summed over the texts since
+ * tw_judge_reference; 0 where the metric is not of the set. Borrowed. */
+const double *tw_judge_counts(const tw_judge *judge);
 
 #endif

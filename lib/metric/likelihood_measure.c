@@ -5,7 +5,8 @@
 #include "train/forest.h"
 
 enum { NLL, PERPLEXITY, COLUMNS };
-static const tw_column columns[COLUMNS] = {{"nll", false}, {"perplexity", true}};
+static const tw_column columns[COLUMNS] = {{.name = "nll"},
+                                           {.name = "perplexity", .exponential = true}};
 
 typedef struct likelihood_measure {
     tw_measure base;

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "metric/bootstrap.h"
 #include "metric/judge.h"
 #include "stream/block.h"
 
@@ -11,8 +12,11 @@
  * likelihoods and a guidance's order are others. */
 
 typedef struct tw_column {
-    const char *name;
-    bool exponential; /* reported as exp of its mean and bounds (a perplexity) */
+    const char *name;  /* "": a part of another column, not to be reported */
+    bool exponential;  /* reported as exp of its mean and bounds (a perplexity) */
+    tw_figure *figure; /* NULL, or: a figure of the whole corpus, no record having a value, made
+                          of the sums of the `parts` columns that follow it */
+    size_t parts;
 } tw_column;
 
 /* Where a measure puts what it finds; row i belongs to records[i]. */
@@ -36,8 +40,9 @@ struct tw_measure {
 };
 
 /* The metrics list[count] of judge.h: a record's value is the mean over its
- * samples. A record that lacks what a comparing metric needs is bad, or, when
- * those are optional, has no values. NULL on failure. */
+ * samples. After bleu comes a column corpusBleu, after chrf a corpusChrf, with all
+ * samples of all records as its sentences, and the parts of these. A record that lacks what a
+ * comparing metric needs is bad, or, when those are optional, has no values. NULL on failure. */
 tw_measure *tw_text_measure(const tw_metric *list, int count, bool stem,
                             const char *completion_field, bool optional);
 

@@ -105,6 +105,22 @@ int tw_measures_run(tw_measures *measures, tw_block *block, const tw_findings *f
     return 0;
 }
 
+void tw_measures_sum_up(const tw_measures *measures, const double *values, const double *weights,
+                        size_t rows, uint64_t seed, tw_interval *shown)
+{
+    const size_t stride = measures->stride;
+    tw_interval *intervals = tw_alloc(stride, sizeof *intervals);
+    tw_bootstrap(values, weights, rows, stride, seed, intervals);
+    for (size_t c = 0; c < measures->shown; c++) {
+        const tw_column *column = measures->columns[c];
+        const size_t place = measures->places[c];
+        shown[c] = column->figure ? tw_bootstrap_figure(values, weights, rows, stride, place + 1,
+                                                        column->parts, seed, column->figure)
+                                  : intervals[place];
+    }
+    free(intervals);
+}
+
 void tw_measures_free(tw_measures *measures)
 {
     if (!measures)

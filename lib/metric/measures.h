@@ -42,6 +42,11 @@ tw_measures *tw_measures_open(const tw_measures_options *options);
 /* See tw_measure; findings has `stride` columns. */
 int tw_measures_run(tw_measures *measures, tw_block *block, const tw_findings *findings);
 
+/* The figures of all rows, values and weights [rows, stride], into shown[measures->shown]: for
+ * each reported column its bootstrap mean, or its figure. */
+void tw_measures_sum_up(const tw_measures *measures, const double *values, const double *weights,
+                        size_t rows, uint64_t seed, tw_interval *shown);
+
 void tw_measures_free(tw_measures *measures); /* accepts NULL */
 
 #endif

@@ -14,10 +14,11 @@
 tw_measure *tw_likelihood_measure(const tw_model *model, const tw_sequence_options *options);
 
 /* Columns `pairwise` (of the pairs of samples with different `score`, the share, 0..1, that the
- * aggregated rewards put in the same order, ties half; weighted by their number) and `reward`
- * (mean over the record's tokens, weighted by their number). A record without such pairs has
- * no value of the first. Adds `rewards` (one a token) to each sample, and `tokens` to one that
- * was read from its text; or `rewards` to the record for its completion. */
+ * aggregated rewards put in the same order, ties half; weighted by their number), `kendall` and
+ * `ndcg` of these samples (ranking.h), and `reward` (mean over the record's tokens, weighted by
+ * their number). A record without such pairs has no value of the first three. Adds `rewards` (one a
+ * token) to each sample, and `tokens` to one that was read from its text; or `rewards` to the
+ * record for its completion. */
 tw_measure *tw_guidance_measure(const tw_guidance *guidance, const tw_sequence_options *options);
 
 #endif

@@ -117,3 +117,8 @@ int tw_panel_judge(tw_panel *panel, const tw_record *record, double *values, siz
     }
     return 0;
 }
+
+const double *tw_panel_counts(const tw_panel *panel)
+{
+    return tw_judge_counts(panel->judges[this_thread()]);
+}

@@ -23,4 +23,7 @@ size_t tw_panel_texts(const tw_record *record);
  * no completion. */
 int tw_panel_judge(tw_panel *panel, const tw_record *record, double *values, size_t stride);
 
+/* counts[TW_COUNTS] of the record that this thread judged last: see tw_judge_counts. */
+const double *tw_panel_counts(const tw_panel *panel);
+
 #endif

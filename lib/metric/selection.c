@@ -5,37 +5,83 @@
 
 #include "core/error.h"
 
-static const char *const model_names[] = {"nll", "perplexity"};
-static const char *const guidance_names[] = {"pairwise", "reward"};
-enum { NAMES = 2, NAME_MAX_LENGTH = 63 };
+static const char *const model_names[] = {"nll", "perplexity", NULL};
+static const char *const guidance_names[] = {"pairwise", "kendall", "ndcg", "reward", NULL};
+enum { NAME_MAX_LENGTH = 63 };
 
-static const char *find(const char *const names[NAMES], const char *name)
+/* Figures of a corpus, and the metric that brings them. */
+typedef struct corpus {
+    const char *name;
+    tw_metric metric;
+} corpus;
+static const corpus corpora[] = {{"corpusBleu", TW_BLEU}, {"corpusChrf", TW_CHRF}};
+enum { CORPORA = sizeof corpora / sizeof *corpora };
+
+static const char *find(const char *const *names, const char *name)
 {
-    for (size_t i = 0; i < NAMES; i++)
-        if (strcmp(names[i], name) == 0)
-            return names[i];
+    for (; *names; names++)
+        if (strcmp(*names, name) == 0)
+            return *names;
     return NULL;
+}
+
+static bool has(const tw_selection *selection, const char *name)
+{
+    for (size_t i = 0; i < selection->count; i++)
+        if (strcmp(selection->names[i], name) == 0)
+            return true;
+    return false;
 }
 
 static int put(tw_selection *selection, const char *name)
 {
-    for (size_t i = 0; i < selection->count; i++)
-        if (strcmp(selection->names[i], name) == 0)
-            return tw_fail("metric %s is named twice", name);
+    if (has(selection, name))
+        return tw_fail("metric %s is named twice", name);
     selection->names[selection->count++] = name;
     return 0;
+}
+
+/* A text metric that is to be measured, reported or not. */
+static void need_text(tw_selection *selection, tw_metric metric)
+{
+    for (int i = 0; i < selection->text_count; i++)
+        if (selection->text[i] == metric)
+            return;
+    selection->text[selection->text_count++] = metric;
 }
 
 static int put_text(tw_selection *selection, const char *name)
 {
     tw_metric found[TW_METRICS];
+    for (size_t i = 0; i < CORPORA; i++)
+        if (strcmp(corpora[i].name, name) == 0) {
+            need_text(selection, corpora[i].metric);
+            return put(selection, corpora[i].name);
+        }
     if (tw_metric_list(name, found) < 0)
-        return tw_fail("%s; with -m also nll and perplexity, with -g also pairwise and reward",
+        return tw_fail("%s, corpusBleu and corpusChrf; with -m also nll and perplexity, with -g "
+                       "also pairwise, kendall, ndcg and reward",
                        tw_error());
     if (put(selection, tw_metric_names[found[0]]) != 0)
         return -1;
-    selection->text[selection->text_count++] = found[0];
+    need_text(selection, found[0]);
     return 0;
+}
+
+/* Behind each metric that brings a figure of the corpus, unless that was named. */
+static void put_corpora(tw_selection *selection)
+{
+    for (size_t c = 0; c < CORPORA; c++) {
+        if (has(selection, corpora[c].name))
+            continue;
+        for (size_t i = 0; i < selection->count; i++)
+            if (selection->names[i] == tw_metric_names[corpora[c].metric]) {
+                memmove(selection->names + i + 2, selection->names + i + 1,
+                        (selection->count++ - i - 1) * sizeof *selection->names);
+                selection->names[i + 1] = corpora[c].name;
+                break;
+            }
+    }
 }
 
 static int put_named(tw_selection *selection, const char *name, bool model, bool guidance)
@@ -54,9 +100,9 @@ static int put_defaults(tw_selection *selection, bool model, bool guidance)
     int status = 0;
     for (size_t i = 0; status == 0 && i < sizeof texts / sizeof *texts; i++)
         status = put_text(selection, texts[i]);
-    for (size_t i = 0; status == 0 && model && i < NAMES; i++)
+    for (size_t i = 0; status == 0 && model && model_names[i]; i++)
         status = put(selection, model_names[i]);
-    for (size_t i = 0; status == 0 && guidance && i < NAMES; i++)
+    for (size_t i = 0; status == 0 && guidance && guidance_names[i]; i++)
         status = put(selection, guidance_names[i]);
     return status;
 }
@@ -74,7 +120,9 @@ int tw_select(const char *list, bool model, bool guidance, tw_selection *selecti
         if (put_named(selection, name, model, guidance) != 0)
             return -1;
         list += length;
-        if (!*list)
+        if (!*list) {
+            put_corpora(selection);
             return 0;
+        }
     }
 }

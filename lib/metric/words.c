@@ -23,7 +23,7 @@ void tw_words_free(tw_words *words)
     *words = (tw_words){0};
 }
 
-static void start(tw_words *words)
+void tw_words_clear(tw_words *words)
 {
     words->count = 0;
     words->sentences = 0;
@@ -66,6 +66,15 @@ static const char *add_run(tw_words *words, const char *at, const char *end)
     return stop;
 }
 
+void tw_words_add(tw_words *words, int32_t id)
+{
+    if (words->count == words->capacity) {
+        words->capacity = words->capacity ? 2 * words->capacity : 64;
+        words->ids = tw_realloc(words->ids, words->capacity, sizeof *words->ids);
+    }
+    words->ids[words->count++] = id;
+}
+
 static void end_word(tw_words *words, tw_lexicon *lexicon, bool stem)
 {
     if (words->buffer_length == 0)
@@ -73,11 +82,7 @@ static void end_word(tw_words *words, tw_lexicon *lexicon, bool stem)
     int32_t id = tw_lexicon_id(lexicon, words->buffer, words->buffer_length);
     if (stem && words->buffer_length > 3)
         id = tw_lexicon_stem(lexicon, id);
-    if (words->count == words->capacity) {
-        words->capacity = words->capacity ? 2 * words->capacity : 64;
-        words->ids = tw_realloc(words->ids, words->capacity, sizeof *words->ids);
-    }
-    words->ids[words->count++] = id;
+    tw_words_add(words, id);
     words->buffer_length = 0;
 }
 
@@ -97,7 +102,7 @@ void tw_words_rouge(tw_words *words, tw_lexicon *lexicon, const char *text, size
                     bool stem)
 {
     const char *end = text + length;
-    start(words);
+    tw_words_clear(words);
     for (const char *at = text; (at = add_run(words, at, end)) < end;) {
         const uint32_t character = tw_utf8_next(&at, end);
         if (character == KELVIN) {
@@ -124,7 +129,7 @@ static bool sigma_is_final(const char *at, const char *end, bool inside)
 void tw_words_meteor(tw_words *words, tw_lexicon *lexicon, const char *text, size_t length)
 {
     const char *end = text + length;
-    start(words);
+    tw_words_clear(words);
     for (const char *at = text; (at = add_run(words, at, end)) < end;) {
         const uint32_t character = tw_utf8_next(&at, end);
         const tw_kind kind = character == ' ' ? TW_SPACE : tw_kind_of(character);

@@ -11,7 +11,7 @@
  * memory. Start from {0}. */
 
 typedef struct tw_words {
-    int32_t *ids; /* [count], of a lexicon */
+    int32_t *ids; /* [count], of a lexicon, or characters (chrf.h) */
     size_t count, capacity;
     size_t *ends; /* [sentences]: where each sentence ends in ids */
     size_t sentences, sentence_capacity;
@@ -20,6 +20,11 @@ typedef struct tw_words {
 } tw_words;
 
 void tw_words_free(tw_words *words); /* what it holds, not the struct */
+
+void tw_words_clear(tw_words *words); /* no words, the memory kept */
+
+/* Adds a word to the end, to no sentence. */
+void tw_words_add(tw_words *words, int32_t id);
 
 /* The words of ROUGE, as rouge_score 0.1.2 cuts them: the text in lower case,
  * words are the runs of a-z and 0-9 (U+0130 lowers to an "i" that ends a run,

@@ -43,6 +43,12 @@ ranks() { jq -c '[.samples[].rank]'; }
     [ "$(each rouge1 --no-stem | sed -n 2p | cut -c 1-5)" = 66.66 ]
 }
 
+@test "bleu and chrf of the sentence, as sacrebleu 2.6.0 finds them" {
+    echo '{"completion":"red green","samples":[{"text":"red blue green red"}]}' >red
+    rank -q --plain --by bleu red | jq -e '.samples[0].score - 18.995892141 | fabs < 1e-8'
+    rank -q --plain --by '2*chrf' red | jq -e '.samples[0].score - 2*43.513378478 | fabs < 1e-8'
+}
+
 @test "--by score ranks what is there, and any sign; ties share" {
     echo '{"id":1,"samples":[{"text":"","score":1},{"text":"","score":2.5},{"text":"","score":2.4},{"text":"","score":1}]}' >scored
     same '[3,1,2,3]' "$(rank -q --plain --by score scored | ranks)"
@@ -99,7 +105,7 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
 
 @test "usage errors" {
     refused 2 '*--by*' rank samples.jsonl
-    refused 2 '--by: unknown name "bleu"; there are meteor, rouge1, *' rank --by 'bleu' samples.jsonl
+    refused 2 '--by: unknown name "rouge"; there are meteor, rouge1, *' rank --by 'rouge' samples.jsonl
     refused 2 '--by: expected a number, a name or "(" at the end of "rouge1+"' rank --by rouge1+ samples.jsonl
     refused 2 '--by: expected an operator at character 8 of "meteor 2", got "2"' rank --by 'meteor 2'
     refused 2 '*--ties*-1*' rank --by length --ties -1 samples.jsonl

@@ -86,6 +86,16 @@ setup() {
         | ([$out[].samples[].rewards[]] | add / length) as $reward
         | $all[0].metrics
         | (.pairwise.mean - $share | fabs) < 1e-12 and (.reward.mean - $reward | fabs) < 1e-9 and $share > 0.6'
+    # Kendall's tau-b by hand where no two are equal: the mean over records of 2 * pairwise - 1.
+    jq -c '.samples |= unique_by(.score)' ranked.jsonl >distinct.jsonl
+    score -q --plain --per-record --metrics pairwise,kendall,ndcg -g guidance distinct.jsonl >out
+    jq -se 'map(.metrics | select(.pairwise)) | length > 50
+        and all((.kendall - (2 * .pairwise - 1) | fabs) < 1e-9 and .ndcg > 0 and .ndcg <= 1)
+        and all((.pairwise == 1) == (.ndcg > 1 - 1e-12))' out
+    score -q --metrics kendall,ndcg -g guidance distinct.jsonl >all.json
+    jq -ne --slurpfile out out --slurpfile all all.json '[$out[].metrics | select(.kendall)] as $m | $all[0].metrics
+        | (.kendall.mean - ($m | map(.kendall) | add / length) | fabs) < 1e-9
+        and (.ndcg.mean - ($m | map(.ndcg) | add / length) | fabs) < 1e-9'
     # What learn-guidance found on its held-out groups.
     accuracy=$(jq -s 'map(select(.best)) | last.accuracy' log.jsonl)
     score -q --metrics pairwise -g guidance valid.jsonl | jq -e "(.metrics.pairwise.mean - $accuracy | fabs) < 1e-8"
@@ -109,7 +119,7 @@ setup() {
     score -q --metrics rouge1 valid.jsonl >text
     same "$(jq -c .metrics.rouge1 text)" "$(jq -c .metrics.rouge1 out)"
     score "${both[@]}" valid.jsonl >out
-    same '["meteor","rouge1","rouge2","rougeL","rougeLsum","nll","perplexity","pairwise","reward"]' \
+    same '["meteor","rouge1","rouge2","rougeL","rougeLsum","nll","perplexity","pairwise","kendall","ndcg","reward"]' \
         "$(jq -c '.metrics | keys_unsorted' out)"
     score -q -m "$model" valid.jsonl | jq -e '.metrics | has("nll") and (has("reward") | not)'
     # Without anything to compare, text metrics that were not asked for have no value.

@@ -16,6 +16,17 @@ EOF
     rouge=(--metrics "rouge1,rougeL")
 }
 
+refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes nothing
+    local wanted=$1 pattern=$2
+    shift 2
+    run --separate-stderr "$@"
+    echo "status $status, stderr: $stderr"
+    [ "$status" -eq "$wanted" ]
+    [ -z "$output" ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ $stderr == score:\ $pattern ]]
+}
+
 @test "summary: means over records, each the mean over its samples" {
     score -q --metrics rouge1,length samples.jsonl >out.json
     # F1: record a (1 + 0)/2, b 2*(2/4)/(2/4 + 1)... = 2/3, c 2/3.
@@ -30,6 +41,23 @@ EOF
 @test "the default metrics" {
     score -q samples.jsonl >out.json
     same '["meteor","rouge1","rouge2","rougeL","rougeLsum"]' "$(jq -c '.metrics | keys_unsorted' out.json)"
+}
+
+@test "bleu and chrf: means of sentences, and the corpus's" {
+    # Recorded from sacrebleu 2.6.0, each sample a sentence of the corpus.
+    score -q --metrics bleu,length,chrf samples.jsonl >out.json
+    same '["bleu","corpusBleu","length","chrf","corpusChrf"]' "$(jq -c '.metrics | keys_unsorted' out.json)"
+    jq -e '.metrics | [.bleu, .corpusBleu, .chrf, .corpusChrf] | [map(.mean), [39.6652974, 42.7287006, 59.8169595, 52.5837038]] | transpose
+        | all((.[0] - .[1] | fabs) < 1e-6)' out.json
+    jq -e '.metrics | all(.low <= .mean and .mean <= .high)' out.json
+    # Named alone, or where they are named.
+    score -q --metrics corpusChrf,length,chrf samples.jsonl >named.json
+    same '["corpusChrf","length","chrf"]' "$(jq -c '.metrics | keys_unsorted' named.json)"
+    jq -es '.[0].metrics.corpusChrf == .[1].metrics.corpusChrf and .[0].metrics.chrf == .[1].metrics.chrf' out.json named.json
+    refused 2 '--metrics: metric corpusBleu is named twice' score --metrics corpusBleu,corpusBleu samples.jsonl
+    # One record is no corpus.
+    score -q --plain --per-record --metrics bleu samples.jsonl | jq -se 'all((.metrics | keys) == ["bleu"])'
+    score -q --metrics corpusBleu </dev/null | jq -e '.metrics.corpusBleu.mean == null'
 }
 
 @test "bounds: the same for a seed, others for another; not by threads, files or -o" {
@@ -89,19 +117,8 @@ EOF
     same '  reward 0.25 to 1' "${lines[3]}"
 }
 
-refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes nothing
-    local wanted=$1 pattern=$2
-    shift 2
-    run --separate-stderr "$@"
-    echo "status $status, stderr: $stderr"
-    [ "$status" -eq "$wanted" ]
-    [ -z "$output" ]
-    [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ $stderr == score:\ $pattern ]]
-}
-
 @test "usage errors" {
-    refused 2 '--metrics: unknown metric "bleu"; there are meteor, *' score --metrics rouge1,bleu samples.jsonl
+    refused 2 '--metrics: unknown metric "rouge"; there are meteor, *' score --metrics rouge1,rouge samples.jsonl
     refused 2 '--metrics: metric rouge1 is named twice' score --metrics rouge1,rouge1 samples.jsonl
     refused 2 '--json, --per-record and --color exclude each other' score --json --per-record samples.jsonl
     refused 2 '--color needs either --tokenizer or -g*' score --color samples.jsonl

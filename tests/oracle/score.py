@@ -13,8 +13,11 @@ import sys
 from itertools import combinations
 from pathlib import Path
 
+import numpy
 import sentencepiece
 import torch
+from scipy.stats import kendalltau
+from sklearn.metrics import ndcg_score
 from transformers import GPT2LMHeadModel
 
 from guidance import HEAD, aggregate, reward, wave
@@ -94,23 +97,35 @@ def rewards(model, head, prompt, ids):
     return reward(head(hidden).squeeze(-1), BOUND).tolist()
 
 
-def pairs(record, guided):
-    """Right and all pairs of different score; an equal aggregate is half right."""
+def scored(record, guided):
+    """Scores of the samples that have one, and the aggregates of their rewards."""
     e = aggregate(AGGREGATE, TEMPERATURE, torch.tensor(sum(guided, []), dtype=D), list(map(len, guided)))
-    scored = [(s["score"], v.item()) for s, v in zip(record.get("samples", []), e) if "score" in s]
+    return [(s["score"], v.item()) for s, v in zip(record.get("samples", []), e) if "score" in s]
+
+
+def pairs(found):
+    """Right and all pairs of different score; an equal aggregate is half right."""
     right = count = 0
-    for (a, x), (b, y) in combinations(scored, 2):
+    for (a, x), (b, y) in combinations(found, 2):
         if a != b:
             count += 1
             right += 0.5 if x == y else (a > b) == (x > y)
     return right, count
 
 
+def order(found):
+    """Kendall's tau-b and NDCG, the least score moved to 0."""
+    scores, e = numpy.array(found).T
+    return kendalltau(scores, e, variant="b").statistic, ndcg_score([scores - scores.min()], [e])
+
+
 def measure(pieces, model, head, record):
     prompt, generations = encode(pieces, record)
     likely = [logprobs(model, prompt, ids) for ids in generations]
     guided = [rewards(model, head, prompt, ids) for ids in generations]
-    right, count = pairs(record, guided)
+    preferred = scored(record, guided)
+    right, count = pairs(preferred)
+    kendall, ndcg = order(preferred) if count else (None, None)
     tokens = sum(map(len, generations))
     return {
         "record": record,
@@ -122,6 +137,8 @@ def measure(pieces, model, head, record):
         "reward": sum(map(sum, guided)) / tokens,
         "pairs": count,
         "right": right,
+        "kendall": kendall,
+        "ndcg": ndcg,
     }
 
 
@@ -137,6 +154,7 @@ def main():
             p.copy_(wave(p.numel(), 0.3, i).view(p.shape))
         found = [measure(pieces, model, head, record) for record in records(pieces)]
     tokens = sum(f["weight"] for f in found)
+    ordered = [f for f in found if f["pairs"]]
     nll = sum(f["nll"] * f["weight"] for f in found) / tokens
     score = {
         "aggregate": AGGREGATE,
@@ -149,6 +167,8 @@ def main():
             "perplexity": math.exp(nll),
             "reward": sum(f["reward"] * f["weight"] for f in found) / tokens,
             "pairwise": sum(f["right"] for f in found) / sum(f["pairs"] for f in found),
+            "kendall": sum(f["kendall"] for f in ordered) / len(ordered),
+            "ndcg": sum(f["ndcg"] for f in ordered) / len(ordered),
         },
     }
     (folder / "score.json").write_text(json.dumps(score, indent=None) + "\n")
