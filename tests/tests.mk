@@ -96,6 +96,6 @@ $(BENCHES): %: %.o $(LIB)
 -include $(BENCHES:=.d)
 
 .PHONY: bench
-bench: deps-bench ## speeds: training step against sgemm, sampling, streams
+bench: deps-bench ## speeds: training step against sgemm, sampling, streams, metrics
 	@$(MAKE_ALL) all $(BENCHES)
 	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' tests/bench/run
