@@ -5,8 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Tokenizers. Today: SentencePiece models (`spiece.model`, `tokenizer.model`).
- * Ids fit int32_t; text is UTF-8. */
+/* Tokenizers: SentencePiece models (`spiece.model`, `tokenizer.model`), `tokenizer.json`, and
+ * `vocab.json` with `merges.txt`. Ids fit int32_t; text is UTF-8.
+ *
+ * Text that spells a special token is text to a SentencePiece model, and that token to the
+ * others, as in transformers. */
 
 typedef struct tw_tokenizer tw_tokenizer;
 
@@ -15,7 +18,9 @@ typedef struct tw_ids {
     size_t count;
 } tw_ids;
 
-/* path: a tokenizer file or a model folder holding one. NULL on failure
+/* path: a tokenizer file or a model folder holding one, in which SentencePiece models go
+ * first, then tokenizer.json; of the JSON files each stands for its folder, since special
+ * tokens are named beside them (tokenizer_config.json, special_tokens_map.json). NULL on failure
  * (missing, unreadable, not of a known type; the message lists what was looked for). */
 tw_tokenizer *tw_tokenizer_open(const char *path);
 void tw_tokenizer_free(tw_tokenizer *tokenizer); /* accepts NULL */
@@ -24,7 +29,8 @@ int32_t tw_tokenizer_size(const tw_tokenizer *tokenizer);
 int32_t tw_tokenizer_eos(const tw_tokenizer *tokenizer); /* -1 if it has none */
 int32_t tw_tokenizer_bos(const tw_tokenizer *tokenizer); /* -1 if it has none */
 
-/* Encodes text[length] without adding special tokens. On success ids->ids is
+/* Encodes text[length] without adding special tokens (what a post-processor or a chat template
+ * would put around it). On success ids->ids is
  * the caller's to free(). Thread-safe. */
 int tw_tokenizer_encode(const tw_tokenizer *tokenizer, const char *text, size_t length,
                         tw_ids *ids);

@@ -208,8 +208,8 @@ static void refuses_what_is_no_tokenizer(void **state)
     expect_refused("tests/fixtures/none", "tests/fixtures/none: No such file");
     expect_refused(folder, "no tokenizer: looked for spiece.model and tokenizer.model");
     assert_int_equal(0, tw_write_file(file, "{}", 2));
-    expect_refused(folder, "tokenizer.json is not supported");
-    expect_refused(file, "tokenizer.json: not a valid SentencePiece model");
+    expect_refused(folder, "tokenizer.json: model: expected an object");
+    expect_refused(file, "tokenizer.json: model: expected an object");
     assert_int_equal(0, tw_write_file(model, "", 0));
     expect_refused(folder, "spiece.model: not a valid SentencePiece model");
     expect_refused(model, "spiece.model: not a valid SentencePiece model");

@@ -1,0 +1,195 @@
+#include "text/added-tokens.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "text/field.h"
+#include "text/utf8.h"
+
+static const char *sought(const tw_added_token *token)
+{
+    return token->normal ? token->normal : token->content;
+}
+
+static void normalize(tw_added_token *token, const tw_normalizer *normalizer)
+{
+    token->length = strlen(token->content);
+    if (!token->normalized)
+        return;
+    tw_bytes made = {0};
+    const char *normal = NULL;
+    tw_normalize(normalizer, token->content, token->length, &made, &normal, &token->length);
+    if (made.data)
+        token->normal = tw_bytes_take(&made);
+}
+
+static int read_flags(tw_added_token *token, const json_t *json, bool *special)
+{
+    bool single;
+    if (tw_field_bool(json, "single_word", false, &single) < 0 ||
+        tw_field_bool(json, "special", false, special) < 0 ||
+        tw_field_bool(json, "lstrip", false, &token->strip_left) < 0 ||
+        tw_field_bool(json, "rstrip", false, &token->strip_right) < 0 ||
+        tw_field_bool(json, "normalized", !*special, &token->normalized) < 0)
+        return -1;
+    return single ? tw_fail("single_word: true is not supported") : 0;
+}
+
+/* A token that the vocabulary has keeps its id there. */
+static int enter(const tw_added_token *token, bool byte_level, size_t expected,
+                 tw_vocabulary *vocabulary)
+{
+    size_t id = (size_t)token->id;
+    const char *known = id < vocabulary->size ? vocabulary->pieces[id].text : NULL;
+    if (known && strcmp(known, token->content) == 0)
+        return 0;
+    if (tw_vocabulary_find_piece(vocabulary, token->content, byte_level) >= 0)
+        return tw_fail("id: '%s' has another id in the vocabulary", token->content);
+    return tw_vocabulary_add(vocabulary, token->id, token->content, byte_level, expected) < 0
+               ? tw_fail_in("id")
+               : 0;
+}
+
+static int read_token(tw_added_token *token, const json_t *json, const tw_normalizer *normalizer,
+                      bool byte_level, size_t expected, tw_vocabulary *vocabulary)
+{
+    const char *content = json_string_value(json_object_get(json, "content"));
+    const json_t *id = json_object_get(json, "id");
+    if (!content || !*content)
+        return tw_fail("content: expected text");
+    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= INT32_MAX)
+        return tw_fail("id: expected an id");
+    token->content = tw_strdup(content);
+    token->id = (int32_t)json_integer_value(id);
+    bool special;
+    if (read_flags(token, json, &special) < 0 || enter(token, byte_level, expected, vocabulary) < 0)
+        return -1;
+    vocabulary->pieces[token->id].special = special;
+    normalize(token, normalizer);
+    return 0;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const tw_added_token *a = left, *b = right;
+    unsigned char first_a = (unsigned char)*sought(a), first_b = (unsigned char)*sought(b);
+    if (first_a != first_b)
+        return first_a < first_b ? -1 : 1;
+    if (a->length != b->length)
+        return a->length > b->length ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void order(tw_added_tokens *added)
+{
+    if (added->count > 0)
+        qsort(added->all, added->count, sizeof *added->all, compare);
+    size_t i = 0;
+    for (int byte = 0; byte <= 256; byte++) {
+        while (i < added->count && (unsigned char)*sought(&added->all[i]) < byte)
+            i++;
+        added->first[byte] = i;
+    }
+}
+
+int tw_added_tokens_read(tw_added_tokens *added, const json_t *list,
+                         const tw_normalizer *normalizer, bool byte_level,
+                         tw_vocabulary *vocabulary)
+{
+    const json_t *json;
+    size_t i, count = json_array_size(list), expected = vocabulary->size + count;
+    if (list && !json_is_null(list) && !json_is_array(list))
+        return tw_fail("expected a list");
+    added->all = tw_alloc(count, sizeof *added->all);
+    json_array_foreach(list, i, json)
+    {
+        if (read_token(&added->all[added->count++], json, normalizer, byte_level, expected,
+                       vocabulary) < 0)
+            return tw_fail_in("[%zu]", i);
+    }
+    order(added);
+    return 0;
+}
+
+void tw_added_tokens_clear(tw_added_tokens *added)
+{
+    for (size_t i = 0; i < added->count; i++) {
+        free(added->all[i].content);
+        free(added->all[i].normal);
+    }
+    free(added->all);
+    *added = (tw_added_tokens){0};
+}
+
+static const tw_added_token *token_at(const tw_added_tokens *added, bool normalized,
+                                      const char *text, size_t length)
+{
+    size_t byte = (unsigned char)*text;
+    for (size_t i = added->first[byte]; i < added->first[byte + 1]; i++) {
+        const tw_added_token *token = &added->all[i];
+        if (token->normalized == normalized && token->length > 0 && token->length <= length &&
+            memcmp(text, sought(token), token->length) == 0)
+            return token;
+    }
+    return NULL;
+}
+
+/* Bytes of one blank (Unicode's White_Space) that text[length] begins with, or 0. */
+static size_t blank_at(const char *text, size_t length)
+{
+    static const char *const blanks[] = {
+        " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xC2\x85", "\u00A0", "\u1680",
+        "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",   "\u2007", "\u2008",
+        "\u2009", "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
+    for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
+        size_t size = strlen(blanks[i]);
+        if (size <= length && memcmp(text, blanks[i], size) == 0)
+            return size;
+    }
+    return 0;
+}
+
+static size_t blanks_before(const char *text, size_t from, size_t end)
+{
+    while (end > from) {
+        size_t size = 1;
+        while (size < 3 && size < end - from && (text[end - size] & 0xC0) == 0x80)
+            size++;
+        if (blank_at(text + end - size, size) != size)
+            break;
+        end -= size;
+    }
+    return end;
+}
+
+static size_t blanks_behind(const char *text, size_t from, size_t length)
+{
+    for (size_t size; from < length && (size = blank_at(text + from, length - from)) > 0;)
+        from += size;
+    return from;
+}
+
+int tw_added_tokens_split(const tw_added_tokens *added, bool normalized, const char *text,
+                          size_t length, tw_added_part *part, void *context)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < length;) {
+        const tw_added_token *token = token_at(added, normalized, text + i, length - i);
+        if (!token) {
+            i++;
+            continue;
+        }
+        size_t start = token->strip_left ? blanks_before(text, done, i) : i;
+        size_t end = i + token->length;
+        if (token->strip_right)
+            end = blanks_behind(text, end, length);
+        if (start > done && part(context, NULL, text + done, start - done) < 0)
+            return -1;
+        if (part(context, token, text + start, end - start) < 0)
+            return -1;
+        done = i = end;
+    }
+    return done < length ? part(context, NULL, text + done, length - done) : 0;
+}

@@ -1,0 +1,46 @@
+#ifndef TW_TEXT_ADDED_TOKENS_H
+#define TW_TEXT_ADDED_TOKENS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "text/normalizer.h"
+#include "text/vocabulary.h"
+
+/* "added_tokens" of a tokenizer.json: pieces that are found in the text before it is split
+ * into words; the special ones among them are no text when decoded. */
+
+typedef struct tw_added_token {
+    char *content, *normal; /* normal: what is looked for; NULL for content */
+    size_t length;          /* of what is looked for */
+    int32_t id;
+    bool strip_left, strip_right; /* blanks beside it belong to it */
+    bool normalized;              /* looked for after normalization */
+} tw_added_token;
+
+typedef struct tw_added_tokens {
+    tw_added_token *all; /* by the first byte of what is looked for, the longest first */
+    size_t count;
+    size_t first[257]; /* those that begin with byte b: first[b] .. first[b + 1] */
+} tw_added_tokens;
+
+/* From the list (NULL: none). Those that the vocabulary lacks are added to it, the special
+ * ones marked there. -1 with a
+ * message that names the field below it. */
+int tw_added_tokens_read(tw_added_tokens *added, const json_t *list,
+                         const tw_normalizer *normalizer, bool byte_level,
+                         tw_vocabulary *vocabulary);
+void tw_added_tokens_clear(tw_added_tokens *added);
+
+/* A part of a text: an added token, or (NULL) text between. Returns < 0 to stop. */
+typedef int tw_added_part(void *context, const tw_added_token *token, const char *text,
+                          size_t length);
+
+/* Splits text[length] by the added tokens, `normalized` or not, leftmost and of those the
+ * longest first, as `tokenizers` does. Empty parts are left out. */
+int tw_added_tokens_split(const tw_added_tokens *added, bool normalized, const char *text,
+                          size_t length, tw_added_part *part, void *context);
+
+#endif

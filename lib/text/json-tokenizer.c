@@ -1,0 +1,229 @@
+#include "text/json-tokenizer.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "text/added-tokens.h"
+#include "text/bpe.h"
+#include "text/field.h"
+#include "text/list.h"
+#include "text/normalizer.h"
+#include "text/piece-decoder.h"
+#include "text/pre-tokenizer.h"
+#include "text/utf8.h"
+#include "text/vocabulary.h"
+#include "text/word-cache.h"
+
+struct tw_json_tokenizer {
+    tw_vocabulary vocabulary;
+    tw_added_tokens added;
+    tw_normalizer *normalizer;
+    tw_pre_tokenizer *pre;
+    tw_bpe *bpe;
+    tw_piece_decoder *decoder;
+    tw_word_cache *cache;
+    bool byte_level;
+    char **shown; /* [size]; NULL where it is the piece itself */
+};
+
+static int read_model(tw_json_tokenizer *t, const json_t *model)
+{
+    /* Older files have no type. */
+    bool bpe = tw_field_is(model, "BPE") ||
+               (!json_object_get(model, "type") && json_object_get(model, "merges"));
+    if (!json_is_object(model))
+        return tw_fail("expected an object");
+    if (!bpe)
+        return tw_fail("type: '%s' is not supported (BPE is)", tw_field_type(model));
+    t->bpe = tw_bpe_new(model, t->byte_level, &t->vocabulary);
+    return t->bpe ? 0 : -1;
+}
+
+static int read_parts(tw_json_tokenizer *t, const json_t *json)
+{
+    if (!json_is_object(json))
+        return tw_fail("expected an object");
+    t->normalizer = tw_normalizer_new(json_object_get(json, "normalizer"));
+    if (!t->normalizer)
+        return tw_fail_in("normalizer");
+    t->pre = tw_pre_tokenizer_new(json_object_get(json, "pre_tokenizer"));
+    if (!t->pre)
+        return tw_fail_in("pre_tokenizer");
+    t->decoder = tw_piece_decoder_new(json_object_get(json, "decoder"));
+    if (!t->decoder)
+        return tw_fail_in("decoder");
+    t->byte_level = tw_pre_tokenizer_byte_level(t->pre);
+    if (read_model(t, json_object_get(json, "model")) < 0)
+        return tw_fail_in("model");
+    if (tw_added_tokens_read(&t->added, json_object_get(json, "added_tokens"), t->normalizer,
+                             t->byte_level, &t->vocabulary) < 0)
+        return tw_fail_in("added_tokens");
+    return 0;
+}
+
+/* What bytes look like: text, and <0xNN> where they are none. */
+static char *show(const char *bytes, size_t count)
+{
+    tw_bytes shown = {0};
+    for (size_t i = 0; i < count;) {
+        size_t run = strnlen(bytes + i, tw_utf8_run(bytes + i, count - i));
+        tw_bytes_put(&shown, bytes + i, run);
+        i += run;
+        if (i == count)
+            break;
+        char hex[8];
+        int length = snprintf(hex, sizeof hex, "<0x%02X>", (unsigned)(unsigned char)bytes[i++]);
+        tw_bytes_put(&shown, hex, (size_t)length);
+    }
+    return tw_bytes_take(&shown);
+}
+
+static void show_all(tw_json_tokenizer *t)
+{
+    t->shown = tw_alloc(t->vocabulary.size, sizeof *t->shown);
+    for (size_t i = 0; t->byte_level && i < t->vocabulary.size; i++) {
+        const tw_piece *piece = &t->vocabulary.pieces[i];
+        if (piece->bytes)
+            t->shown[i] = show(piece->bytes, piece->count);
+    }
+}
+
+tw_json_tokenizer *tw_json_tokenizer_new(const json_t *json)
+{
+    tw_json_tokenizer *t = tw_alloc(1, sizeof *t);
+    if (read_parts(t, json) < 0) {
+        tw_json_tokenizer_free(t);
+        return NULL;
+    }
+    show_all(t);
+    t->cache = tw_word_cache_new();
+    return t;
+}
+
+void tw_json_tokenizer_free(tw_json_tokenizer *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; t->shown && i < t->vocabulary.size; i++)
+        free(t->shown[i]);
+    free(t->shown);
+    tw_word_cache_free(t->cache);
+    tw_added_tokens_clear(&t->added);
+    tw_normalizer_free(t->normalizer);
+    tw_pre_tokenizer_free(t->pre);
+    tw_bpe_free(t->bpe);
+    tw_piece_decoder_free(t->decoder);
+    tw_vocabulary_clear(&t->vocabulary);
+    free(t);
+}
+
+int32_t tw_json_tokenizer_size(const tw_json_tokenizer *t)
+{
+    return (int32_t)t->vocabulary.size;
+}
+
+/* One text on its way to ids. */
+typedef struct passage {
+    const tw_json_tokenizer *tokenizer;
+    const char *text; /* all of it */
+    bool first;       /* this segment begins it */
+    tw_id_list ids;
+} passage;
+
+static int put_word(void *context, const char *word, size_t length)
+{
+    passage *p = context;
+    const tw_json_tokenizer *t = p->tokenizer;
+    if (tw_word_cache_find(t->cache, word, length, &p->ids))
+        return 0;
+    size_t before = p->ids.count;
+    if (tw_bpe_encode(t->bpe, word, length, &p->ids) < 0)
+        return -1;
+    if (p->ids.count > before)
+        tw_word_cache_keep(t->cache, word, length, p->ids.data + before, p->ids.count - before);
+    return 0;
+}
+
+static int put_normal(void *context, const tw_added_token *token, const char *text, size_t length)
+{
+    passage *p = context;
+    if (token) {
+        tw_ids_put(&p->ids, &token->id, 1);
+        p->first = false;
+        return 0;
+    }
+    int status = tw_pre_tokenize(p->tokenizer->pre, text, length, p->first, put_word, p);
+    p->first = false;
+    return status;
+}
+
+static int put_segment(void *context, const tw_added_token *token, const char *text, size_t length)
+{
+    passage *p = context;
+    if (token) {
+        tw_ids_put(&p->ids, &token->id, 1);
+        return 0;
+    }
+    tw_bytes made = {0};
+    const char *normal = NULL;
+    size_t count = 0;
+    p->first = text == p->text;
+    tw_normalize(p->tokenizer->normalizer, text, length, &made, &normal, &count);
+    int status = tw_added_tokens_split(&p->tokenizer->added, true, normal, count, put_normal, p);
+    free(made.data);
+    return status;
+}
+
+int tw_json_tokenizer_encode(const tw_json_tokenizer *t, const char *text, size_t length,
+                             tw_ids *ids)
+{
+    passage p = {.tokenizer = t, .text = text};
+    if (tw_added_tokens_split(&t->added, false, text, length, put_segment, &p) < 0) {
+        free(p.ids.data);
+        return -1;
+    }
+    *ids = (tw_ids){p.ids.data ? p.ids.data : tw_alloc(1, sizeof *ids->ids), p.ids.count};
+    return 0;
+}
+
+char *tw_json_tokenizer_decode(const tw_json_tokenizer *t, const int32_t *ids, size_t count,
+                               size_t *length)
+{
+    const char **pieces = tw_alloc(count, sizeof *pieces);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const tw_piece *piece = &t->vocabulary.pieces[ids[i]];
+        if (piece->text && !piece->special)
+            pieces[kept++] = piece->text;
+    }
+    tw_bytes text = {0};
+    tw_piece_decode(t->decoder, pieces, kept, &text);
+    free(pieces);
+    *length = text.length;
+    return tw_bytes_take(&text);
+}
+
+const char *tw_json_tokenizer_piece(const tw_json_tokenizer *t, int32_t id)
+{
+    const char *text = t->shown[id] ? t->shown[id] : t->vocabulary.pieces[id].text;
+    return text ? text : "";
+}
+
+const char *tw_json_tokenizer_bytes(const tw_json_tokenizer *t, int32_t id, size_t *count)
+{
+    *count = t->vocabulary.pieces[id].count;
+    return t->vocabulary.pieces[id].bytes;
+}
+
+int32_t tw_json_tokenizer_find(const tw_json_tokenizer *t, const char *piece)
+{
+    int32_t id = tw_vocabulary_find_piece(&t->vocabulary, piece, t->byte_level);
+    for (size_t i = 0; id < 0 && i < t->added.count; i++)
+        if (strcmp(t->added.all[i].content, piece) == 0)
+            id = t->added.all[i].id;
+    return id;
+}

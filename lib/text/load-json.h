@@ -1,0 +1,14 @@
+#ifndef TW_TEXT_LOAD_JSON_H
+#define TW_TEXT_LOAD_JSON_H
+
+#include "text/json-tokenizer.h"
+#include "text/sentencepiece.h"
+#include "text/tokenizer-files.h"
+
+/* The tokenizer in the files of kind TW_TOKENIZER_JSON or TW_VOCAB_MERGES, and its special
+ * tokens: those that tokenizer_config.json names, else special_tokens_map.json, else the
+ * usual ones that it has. NULL with a message that names file and field. */
+tw_json_tokenizer *tw_json_tokenizer_load(const tw_tokenizer_files *files,
+                                          tw_sentencepiece_ids *special);
+
+#endif

@@ -1,0 +1,52 @@
+#ifndef TW_TEXT_TOKENIZER_FILES_H
+#define TW_TEXT_TOKENIZER_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The files of a tokenizer, found, read and copied on as they are. */
+
+typedef enum tw_tokenizer_kind {
+    TW_SENTENCEPIECE, /* spiece.model or tokenizer.model */
+    TW_TOKENIZER_JSON,
+    TW_VOCAB_MERGES /* vocab.json and merges.txt */
+} tw_tokenizer_kind;
+
+/* In the order of tw_tokenizer_file_names. */
+enum {
+    TW_FILE_SPIECE,
+    TW_FILE_MODEL,
+    TW_FILE_JSON,
+    TW_FILE_VOCAB,
+    TW_FILE_MERGES,
+    TW_FILE_CONFIG,
+    TW_FILE_SPECIAL,
+    TW_FILE_ADDED,
+    TW_FILES
+};
+extern const char *const tw_tokenizer_file_names[TW_FILES];
+
+typedef struct tw_tokenizer_files {
+    tw_tokenizer_kind kind;
+    int main;   /* the vocabulary: an index of names */
+    char *path; /* of it, for messages */
+    struct {
+        char *bytes; /* a NUL follows; NULL: there is no such file */
+        size_t size;
+    } files[TW_FILES];
+} tw_tokenizer_files;
+
+/* path: a folder, or one of its files, or a vocabulary under any other name. Of a folder
+ * with several vocabularies the first in order counts. -1 on failure (the message lists what was
+ * looked for); clear in any case. */
+int tw_tokenizer_files_read(tw_tokenizer_files *files, const char *path);
+
+int tw_tokenizer_files_write(const tw_tokenizer_files *files, const char *folder);
+
+/* Of what ids depend on. */
+uint64_t tw_tokenizer_files_digest(const tw_tokenizer_files *files);
+
+void tw_tokenizer_files_clear(tw_tokenizer_files *files);
+
+#endif
