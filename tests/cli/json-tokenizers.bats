@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# The programs on GPT-2 folders with the tokenizers of Hugging Face's files. Their ids are held
+# to a reference in tests/unit/test_json_tokenizer.c.
+# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
+bats_require_minimum_version 1.5.0
+load helper
+load faults
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    jq 'del(.vocab_size, .bos_token_id, .eos_token_id)' "$FIXTURES/gpt2/config.json" >config.json
+    printf '%s\n' '{"prompt":"naïve café 😀","completion":" it'"'"'s 日本"}' \
+        '{"prompt":"return 12345","completion":" + 1"}' '{"prompt":"","completion":"\ta\n"}' >train.jsonl
+}
+
+@test "a model from scratch with each kind: learned, saved with its files, sampled from" {
+    local -A files=([gpt2]=tokenizer.json [merges]=vocab.json [roberta]=merges.txt
+        [llama3]=tokenizer.json [qwen2]=tokenizer.json)
+    for kind in "${!files[@]}"; do
+        folder=$FIXTURES/tokenizers/$kind
+        fine-tune -q --init config.json --tokenizer "$folder/${files[$kind]}" -o "$kind" --steps 2 \
+            -b 3 train.jsonl
+        for file in "$folder"/*; do cmp "$file" "$kind/${file##*/}"; done
+        jq -e '.clean_up_tokenization_spaces == false or .tokenizer_class' "$kind/tokenizer_config.json"
+        [ "$(jq .vocab_size "$kind/config.json")" -ge 420 ]
+        sample -q --plain -m "$kind" --max-new-tokens 6 -s 1 train.jsonl >samples
+        jq -e -s 'length == 3 and all(.samples[0] | (.tokens | length) > 0)' samples
+        # Saved again from what was saved: the same tokenizer.
+        fine-tune -q -m "$kind" -o again --steps 1 -b 3 train.jsonl
+        for file in "$folder"/*; do cmp "$file" "again/${file##*/}"; done
+        rm -r again
+    done
+    # The end of a text is the tokenizer's, not a number of config.json.
+    jq -e --slurpfile vocabulary "$FIXTURES/tokenizers/llama3/tokenizer.json" '.eos_token_id as $id
+        | $vocabulary[0].added_tokens[] | select(.id == $id) | .content == "<|end_of_text|>"' llama3/config.json
+}
+
+@test "tokens are shown as text" {
+    printf '%s\n' '{"prompt":"p","samples":[{"tokens":[220,259],"rewards":[0.5,1],"text":"x"}]}' >scored.jsonl
+    shown=$(score -q --color --tokenizer "$FIXTURES/tokenizers/gpt2/tokenizer.json" scored.jsonl)
+    ! grep -q 'Ġ' <<<"$shown"
+}
+
+@test "refused: another vocabulary's model, a spoilt file" {
+    cp -rL "$FIXTURES/gpt2" model
+    rm model/spiece.model
+    refused 1 'model: no tokenizer: looked for' sample -m model train.jsonl
+    echo '{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}' >model/tokenizer.json
+    refused 1 'a tokenizer of another vocabulary size' sample -m model train.jsonl
+    jq '.model.merges[3] = "a b c"' "$FIXTURES/tokenizers/gpt2/tokenizer.json" >model/tokenizer.json
+    refused 1 'model/tokenizer.json: model: merges[3]: expected two pieces' sample -m model train.jsonl
+}

@@ -1,0 +1,143 @@
+/* What no tokenizer.json may say: one message each, which names the field. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above. */
+#include <cmocka.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "scratch.h"
+#include "text/json-tokenizer.h"
+#include "text/tokenizer.h"
+
+#define MODEL "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
+
+/* A tokenizer.json that is sound, but for one field. */
+static json_t *with(const char *key, const char *value)
+{
+    json_t *json = json_loads("{\"model\":" MODEL "}", 0, NULL);
+    json_t *field = json_loads(value, JSON_DECODE_ANY, NULL);
+    if (!json || !field)
+        fail_msg("not JSON: %s", value);
+    json_object_set_new(json, key, field);
+    return json;
+}
+
+static const struct {
+    const char *key, *value, *message; /* NULL: it is accepted */
+} cases[] = {
+    {"model", MODEL, NULL},
+    {"model", "[]", "model: expected an object"},
+    {"model", "{\"type\":\"WordPiece\"}", "model: type: 'WordPiece' is not supported"},
+    {"model", "{\"type\":\"BPE\"}", "model: vocab: expected an object"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{}}", "model: vocab: expected an object"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":\"x\"},\"merges\":[]}",
+     "vocab: a: expected an id"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}", "vocab: a: id -1 is not"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":99999999},\"merges\":[]}", "id 99999999 is not"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}",
+     "b: id 0 is also that of a"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"\":0},\"merges\":[]}", "the piece of id 0 is empty"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0}}", "model: merges: expected a list"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[7]}", "merges[0]: expected two"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\"]]}",
+     "merges[0]: expected two"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a c\"]}",
+     "merges[0]: 'c' is not"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\",\"a\"]]}",
+     "'aa' is not in"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"dropout\":0.1}",
+     "model: dropout:"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"fuse_unk\":3}",
+     "model: fuse_unk: expected true"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"unk_token\":\"u\"}",
+     "unk_token: 'u' is not"},
+    {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"end_of_word_suffix\":\"w\"}",
+     "end_of_word_suffix"},
+    {"normalizer", "{\"type\":\"Nmt\"}", "normalizer: type: 'Nmt' is not supported"},
+    {"normalizer", "{\"type\":\"Sequence\"}", "normalizer: normalizers: expected a list"},
+    {"normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{}]}",
+     "normalizers[1]: type: ''"},
+    {"pre_tokenizer", "{\"type\":\"Bert\"}", "pre_tokenizer: type: 'Bert' is not supported"},
+    {"pre_tokenizer",
+     "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}",
+     "pre_tokenizer: pattern: not a valid pattern"},
+    {"pre_tokenizer",
+     "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\h\"},\"behavior\":\"Isolated\"}",
+     "pattern: the escape at '\\h'"},
+    {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{},\"behavior\":\"Isolated\"}",
+     "pattern: expected a Regex"},
+    {"pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"Mixed\"}",
+     "behavior: 'Mixed'"},
+    {"pre_tokenizer", "{\"type\":\"ByteLevel\",\"use_regex\":\"yes\"}",
+     "use_regex: expected true or false"},
+    {"decoder", "{\"type\":\"CTC\"}", "decoder: type: 'CTC' is not supported"},
+    {"decoder", "{\"type\":\"Sequence\",\"decoders\":{}}", "decoder: decoders: expected a list"},
+    {"decoder", "{\"type\":\"Strip\",\"content\":\"\"}", "decoder: content: expected"},
+    {"added_tokens", "3", "added_tokens: expected a list"},
+    {"added_tokens", "[{\"id\":3}]", "added_tokens: [0]: content: expected text"},
+    {"added_tokens", "[{\"id\":3.5,\"content\":\"x\"}]", "[0]: id: expected an id"},
+    {"added_tokens", "[{\"id\":3,\"content\":\"a\"}]", "id: 'a' has another id"},
+    {"added_tokens", "[{\"id\":1,\"content\":\"x\"}]", "id: x: id 1 is also that of b"},
+    {"added_tokens", "[{\"id\":3,\"content\":\"x\",\"single_word\":true}]",
+     "single_word: true is not"},
+};
+
+static void names_the_field(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *json = with(cases[i].key, cases[i].value);
+        tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json);
+        if (!tokenizer != (cases[i].message != NULL))
+            fail_msg("case %zu: %s", i, cases[i].value);
+        if (cases[i].message && !strstr(tw_error(), cases[i].message))
+            fail_msg("'%s' should contain '%s'", tw_error(), cases[i].message);
+        tw_json_tokenizer_free(tokenizer);
+        json_decref(json);
+    }
+}
+
+static void expect_refused(const char *path, const char *message)
+{
+    assert_null(tw_tokenizer_open(path));
+    if (!strstr(tw_error(), message))
+        fail_msg("'%s' should contain '%s'", tw_error(), message);
+}
+
+static void names_the_file(void **state)
+{
+    (void)state;
+    expect_refused(".", "no tokenizer: looked for spiece.model");
+    scratch_text("merges.txt", "#version: 0.2\na b\n");
+    expect_refused(".", "merges.txt is of no use without vocab.json");
+    scratch_text("vocab.json", "{\"a\":0,\"b\":1,\"ab\":2}");
+    tw_tokenizer *tokenizer = tw_tokenizer_open(".");
+    assert_non_null(tokenizer);
+    tw_tokenizer_free(tokenizer);
+    scratch_text("merges.txt", "#version: 0.2\na b\na  b\n");
+    expect_refused(".", "vocab.json: model: merges[1]: expected two pieces");
+    scratch_text("merges.txt", "a \xFF\n");
+    expect_refused("vocab.json", "merges.txt: line 1: expected two pieces");
+    scratch_text("tokenizer_config.json", "{\"tokenizer_class\":\"BertTokenizer\"}");
+    expect_refused(".", "tokenizer_config.json: tokenizer_class: BertTokenizer with vocab.json");
+    scratch_text("tokenizer_config.json", "[]");
+    expect_refused(".", "tokenizer_config.json: expected a JSON object");
+    scratch_text("tokenizer.json", "{\"model\":");
+    expect_refused(".", "tokenizer.json: not valid JSON (line 1");
+    scratch_text("other", "{\"model\":[]}");
+    expect_refused("other", "other: model: expected an object");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_the_field),
+        cmocka_unit_test_setup_teardown(names_the_file, scratch_enter, scratch_leave),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
