@@ -1,5 +1,6 @@
 #include "text/pre-tokenizer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ static int add_byte_level(tw_pre_tokenizer *pre, step *made, const json_t *json)
         return -1;
     pre->byte_level = true;
     made->prepend = prefix ? ALWAYS : NEVER;
-    strcpy(made->before, " ");
+    snprintf(made->before, sizeof made->before, " ");
     return split ? set_pattern(made, gpt2, ISOLATED) : 0;
 }
 
@@ -89,7 +90,7 @@ static int add_metaspace(step *made, const json_t *json)
         strcmp(scheme, "never") != 0)
         return tw_fail("prepend_scheme: '%s' is not supported", scheme);
     made->prepend = *scheme == 'a' ? ALWAYS : *scheme == 'f' ? FIRST : NEVER;
-    strcpy(made->before, mark);
+    snprintf(made->before, sizeof made->before, "%s", mark);
     made->marks = true;
     made->behaviour = WITH_NEXT;
     if (split)

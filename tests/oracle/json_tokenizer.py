@@ -8,6 +8,7 @@ recorded.json:
   roberta/   vocab.json and merges.txt of RoBERTa's class, <mask> takes blanks before it
   llama3/    Split and ByteLevel, ignore_merges, special tokens only
   qwen2/     NFC, Split and ByteLevel
+  llama2/    BPE of SentencePiece's kind: characters, blanks as U+2581, bytes as <0xNN>
 
 Usage: tests/oracle/json_tokenizer.py [tests/fixtures/tokenizers]
 """
@@ -124,6 +125,24 @@ def qwen2(folder):
     return tokenizer
 
 
+def llama2(folder):
+    specials = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
+    steps = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    trained = Tokenizer(models.BPE())
+    trained.normalizer = steps
+    trainer = trainers.BpeTrainer(vocab_size=480, special_tokens=specials, show_progress=False)
+    trained.train_from_iterator(list(sentences(40, 1)), trainer)
+    model = json.loads(trained.to_str())["model"]
+    tokenizer = Tokenizer(models.BPE(model["vocab"], [tuple(merge) for merge in model["merges"]], unk_token="<unk>",
+                                     fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = steps
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(),
+                                           decoders.Strip(" ", 1, 0)])
+    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in specials[:3]])
+    save(tokenizer, folder)
+    return tokenizer
+
+
 def fragments(size):
     """Id sequences that no text encodes to."""
     pick = random.Random(12)
@@ -131,10 +150,12 @@ def fragments(size):
         yield [pick.randrange(size) for _ in range(pick.randrange(1, 16))]
 
 
-def record(tokenizer, texts):
+def record(tokenizer, texts, every=1):
+    """Of the lines each `every`-th."""
     size = tokenizer.get_vocab_size(with_added_tokens=True)
-    ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
-    return {"size": size, "ids": ids, "decoded": [tokenizer.decode(one) for one in ids],
+    ids = [tokenizer.encode(text, add_special_tokens=False).ids if i % every == 0 else None
+           for i, text in enumerate(texts)]
+    return {"size": size, "ids": ids, "decoded": [one and tokenizer.decode(one) for one in ids],
             "fragments": [{"ids": one, "decoded": tokenizer.decode(one)} for one in fragments(size)]}
 
 
@@ -147,11 +168,12 @@ def main():
         "roberta": merges(folder / "roberta", "RobertaTokenizerFast", None, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]),
         "llama3": llama3(folder / "llama3"),
         "qwen2": qwen2(folder / "qwen2"),
+        "llama2": llama2(folder / "llama2"),
     }
     texts = list(lines())
     recorded = {"tokenizers": tokenizers.__version__, "unicode": unicodedata.unidata_version, "lines": texts}
     for name, tokenizer in made.items():
-        recorded[name] = record(tokenizer, texts)
+        recorded[name] = record(tokenizer, texts, {"merges": 4, "llama2": 2}.get(name, 1))
         # What decodes to the line itself need not be told again.
         recorded[name]["decoded"] = [None if text == line else text for text, line in zip(recorded[name]["decoded"], texts)]
     with open(folder / "recorded.json", "w", encoding="utf-8") as out:

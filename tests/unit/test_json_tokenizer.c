@@ -23,7 +23,7 @@
 
 #define FIXTURES "tests/fixtures/tokenizers"
 
-static const char *const kinds[] = {"gpt2", "merges", "roberta", "llama3", "qwen2"};
+static const char *const kinds[] = {"gpt2", "merges", "roberta", "llama3", "qwen2", "llama2"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static json_t *recorded(void)
@@ -77,6 +77,8 @@ static void check_line(const tw_tokenizer *tokenizer, const char *kind, size_t l
                        const json_t *text, const json_t *ids)
 {
     tw_ids found = {0};
+    if (json_is_null(ids)) /* not recorded */
+        return;
     assert_int_equal(0, tw_tokenizer_encode(tokenizer, json_string_value(text),
                                             json_string_length(text), &found));
     for (size_t i = 0; i < found.count || i < json_array_size(ids); i++)
@@ -117,6 +119,8 @@ static void decodes_as_tokenizers(void **state)
         assert_int_equal(json_integer_value(field(kind, "size")), tw_tokenizer_size(tokenizer));
         for (size_t i = 0; i < json_array_size(lines); i++) {
             const json_t *text = json_array_get(field(kind, "decoded"), i);
+            if (json_is_null(json_array_get(field(kind, "ids"), i)))
+                continue;
             char *found = decode(tokenizer, json_array_get(field(kind, "ids"), i));
             check_text(json_is_null(text) ? json_array_get(lines, i) : text, found, kinds[k], i);
             free(found);
@@ -141,6 +145,7 @@ static void knows_special_tokens(void **state)
                     {"merges", "<|endoftext|>", "<|endoftext|>"},
                     {"roberta", "<s>", "</s>"},
                     {"llama3", "<|begin_of_text|>", "<|end_of_text|>"},
+                    {"llama2", "<s>", "</s>"},
                     {"qwen2", NULL, "<|im_end|>"}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         tw_tokenizer *tokenizer = open_kind(expected[i].kind);
