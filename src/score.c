@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/progress.h"
+#include "metric/contrast.h"
 #include "metric/measures.h"
 #include "metric/report.h"
 #include "metric/show.h"
@@ -25,7 +26,7 @@ static const char *tokenizer_path;
 static tw_text_options text;
 static tw_selection selection;
 static int64_t batch_tokens = 4096;
-static bool no_stem, as_json, per_record, color;
+static bool no_stem, compare, as_json, per_record, color;
 
 static const tw_option options[] = {
     {"metrics", 0, TW_TEXT, &metrics, "LIST",
@@ -42,6 +43,10 @@ static const tw_option options[] = {
      NULL, TW_OPTION_RUNTIME},
     {"no-stem", 0, TW_FLAG, &no_stem, NULL, "compare whole words in ROUGE, not their stems", 0, 0,
      NULL, 0},
+    {"compare", 0, TW_FLAG, &compare, NULL,
+     "two files A and B with the same ids: the difference B - A of each metric, with bounds and "
+     "p-value",
+     0, 0, NULL, 0},
     TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Input"),
     TW_OPTION_PREFIX(text),
@@ -78,57 +83,40 @@ static const tw_usage usage = {
     .synopsis = "[--metrics LIST] [-m MODEL] [-g GUIDANCE] [options] [FILE...]",
     .example = "sample -m policy --greedy test.jsonl.zst | score --json | jq .metrics.rougeL.mean\n"
                "score --metrics perplexity -m policy test.jsonl.zst\n"
+               "score --compare before.jsonl.zst after.jsonl.zst\n"
                "score --color -g guidance ranked.jsonl.zst | less -R",
     .options = options,
 };
 
 typedef struct run {
     tw_measures *measures;
-    double *values, *weights; /* [rows, stride]: all records for the summary, else a block */
-    size_t rows, capacity;
+    tw_sheet sheets[2];      /* all records for the summary, else a block; [1] with --compare */
+    tw_roll rolls[2];        /* with --compare */
+    int side;                /* the sheet being filled */
     tw_tokenizer *tokenizer; /* with --tokenizer */
-    tw_records *records;
+    tw_records *records[2];  /* [1] with --compare */
     tw_writer *writer;
     tw_progress *progress;
+    uint64_t done;
     tw_block block;
     char *errors[TW_BLOCK_RECORDS];
 } run;
-
-/* Room for a block's rows behind those there are; weights 1. */
-static void make_room(run *run)
-{
-    const size_t stride = run->measures->stride;
-    if (run->capacity - run->rows < TW_BLOCK_RECORDS) {
-        run->capacity = 2 * run->capacity + TW_BLOCK_RECORDS;
-        run->values = tw_realloc(run->values, run->capacity * stride, sizeof(double));
-        run->weights = tw_realloc(run->weights, run->capacity * stride, sizeof(double));
-    }
-    for (size_t i = run->rows * stride; i < (run->rows + run->block.count) * stride; i++)
-        run->weights[i] = 1;
-}
-
-static int measure_block(run *run)
-{
-    const size_t stride = run->measures->stride;
-    const tw_findings findings = {run->values + run->rows * stride,
-                                  run->weights + run->rows * stride, stride, run->errors};
-    return tw_measures_run(run->measures, &run->block, &findings);
-}
 
 /* Writes the record with its row as `metrics`. */
 static int write_record(run *run, const tw_record *record, size_t row)
 {
     const tw_measures *measures = run->measures;
-    json_t *found = json_object();
+    json_t *metrics_found = json_object();
     for (size_t c = 0; c < measures->shown; c++) {
         const tw_column *column = measures->columns[c];
         const size_t at = row * measures->stride + measures->places[c];
-        const double value = column->exponential ? exp(run->values[at]) : run->values[at];
-        if (run->weights[at] != 0)
-            json_object_set_new(found, column->name,
+        const double found = run->sheets[0].values[at];
+        const double value = column->exponential ? exp(found) : found;
+        if (run->sheets[0].weights[at] != 0)
+            json_object_set_new(metrics_found, column->name,
                                 isfinite(value) ? json_real(value) : json_null());
     }
-    json_object_set_new(record->json, "metrics", found);
+    json_object_set_new(record->json, "metrics", metrics_found);
     return tw_record_write(run->writer, record->json);
 }
 
@@ -159,21 +147,20 @@ static int finish_record(run *run, const tw_record *record, size_t row)
         return write_record(run, record, row);
     if (color)
         return show_record(run, record);
-    const size_t stride = run->measures->stride, bytes = stride * sizeof(double);
-    memmove(run->values + run->rows * stride, run->values + row * stride, bytes);
-    memmove(run->weights + run->rows * stride, run->weights + row * stride, bytes);
-    run->rows++;
+    if (compare)
+        tw_roll_add(&run->rolls[run->side], record);
+    tw_sheet_keep(&run->sheets[run->side], row);
     return 0;
 }
 
 static int finish_block(run *run)
 {
     int status = 0;
-    const size_t first = run->rows;
+    const size_t first = run->sheets[run->side].rows;
     for (size_t i = 0; i < run->block.count; i++) {
         if (status == 0 && run->errors[i]) {
             tw_fail("%s", run->errors[i]);
-            status = tw_records_reject(run->records);
+            status = tw_records_reject(run->records[run->side]);
         } else if (status == 0) {
             status = finish_record(run, &run->block.records[i], first + i);
         }
@@ -183,21 +170,43 @@ static int finish_block(run *run)
     return status;
 }
 
+/* The result: one JSON object, or on a terminal the table; frees both. */
+static int write_result(run *run, json_t *json, char *table)
+{
+    if (as_json || common.output || !isatty(STDOUT_FILENO)) {
+        const int status = tw_record_write(run->writer, json);
+        json_decref(json);
+        free(table);
+        return status;
+    }
+    json_decref(json);
+    return write_lines(run, table);
+}
+
 static int write_summary(run *run)
 {
+    const tw_sheet *sheet = &run->sheets[0];
     const tw_measures *measures = run->measures;
     tw_interval shown[TW_SELECTION_MAX];
-    const tw_report report = {run->rows, measures->shown, measures->columns, shown};
-    tw_measures_sum_up(measures, run->values, run->weights, run->rows, (uint64_t)common.seed,
+    const tw_report report = {sheet->rows, measures->shown, measures->columns, shown};
+    tw_measures_sum_up(measures, sheet->values, sheet->weights, sheet->rows, (uint64_t)common.seed,
                        shown);
-    int status;
-    if (as_json || common.output || !isatty(STDOUT_FILENO)) {
-        json_t *json = tw_report_json(&report);
-        status = tw_record_write(run->writer, json);
-        json_decref(json);
-    } else {
-        status = write_lines(run, tw_report_table(&report));
+    return write_result(run, tw_report_json(&report), tw_report_table(&report));
+}
+
+static int write_contrast(run *run)
+{
+    tw_contrast contrast;
+    tw_pairing pairing;
+    int status = tw_pair(&run->rolls[0], &run->rolls[1], (uint64_t)common.max_errors, &pairing);
+    if (status == 0) {
+        if (pairing.unpaired > 0)
+            tw_warn("%zu records left out, whose ids are in one file only", pairing.unpaired);
+        tw_contrast_fill(&contrast, run->measures, &run->sheets[0], &run->sheets[1], &pairing,
+                         (uint64_t)common.seed);
+        status = write_result(run, tw_contrast_json(&contrast), tw_contrast_table(&contrast));
     }
+    tw_pairing_clear(&pairing);
     return status;
 }
 
@@ -211,21 +220,29 @@ static void note_cuts(const run *run)
     }
 }
 
+static int measure_all(run *run)
+{
+    int status = 0;
+    while ((status = tw_block_read(&run->block, run->records[run->side])) > 0) {
+        const tw_findings findings =
+            tw_sheet_next(&run->sheets[run->side], run->block.count, run->errors);
+        if (tw_measures_run(run->measures, &run->block, &findings) != 0 || finish_block(run) != 0 ||
+            tw_writer_flush(run->writer) != 0)
+            return -1;
+        tw_progress_update(run->progress, run->done += run->block.count, NULL);
+    }
+    return status;
+}
+
 static int score_all(run *run)
 {
-    uint64_t done = 0;
-    int status = 0;
-    while ((status = tw_block_read(&run->block, run->records)) > 0) {
-        make_room(run);
-        if (measure_block(run) != 0 || finish_block(run) != 0 || tw_writer_flush(run->writer) != 0)
+    for (run->side = 0; run->side < 1 + compare; run->side++)
+        if (measure_all(run) != 0)
             return -1;
-        tw_progress_update(run->progress, done += run->block.count, NULL);
-    }
-    if (status == 0)
-        note_cuts(run);
-    if (status == 0 && !per_record && !color)
-        status = write_summary(run);
-    return status;
+    note_cuts(run);
+    if (per_record || color)
+        return 0;
+    return compare ? write_contrast(run) : write_summary(run);
 }
 
 static int open_measures(run *run)
@@ -240,8 +257,13 @@ static int open_measures(run *run)
         .text = &text,
         .batch_rows = (size_t)batch_tokens,
     };
-    run->measures = tw_measures_open(&options);
-    return run->measures ? 0 : -1;
+    if (!(run->measures = tw_measures_open(&options)))
+        return -1;
+    for (size_t c = 0; compare && c < run->measures->shown; c++)
+        if (run->measures->columns[c]->figure)
+            return tw_fail("--compare: %s has no value for a record; compare its sentences' mean",
+                           run->measures->columns[c]->name);
+    return 0;
 }
 
 static int open_run(run *run, char **files, int count)
@@ -255,10 +277,15 @@ static int open_run(run *run, char **files, int count)
     const tw_writer_options plain = {.path = common.output, .plain = true};
     if (color && tokenizer_path && !(run->tokenizer = tw_tokenizer_open(tokenizer_path)))
         return -1;
-    if (!(run->records = tw_records_open(files, count, &records)))
-        return -1;
+    for (int i = 0; i < 1 + compare; i++) {
+        run->sheets[i].stride = run->measures->stride;
+        if (compare)
+            run->rolls[i].name = strcmp(files[i], "-") == 0 ? "<stdin>" : files[i];
+        if (!(run->records[i] = tw_records_open(files + i, compare ? 1 : count, &records)))
+            return -1;
+    }
     run->writer = per_record ? tw_output_open(&common, &usage, digests, run->measures->model_count,
-                                              run->records)
+                                              run->records[0])
                              : tw_writer_open(&plain);
     run->progress = tw_progress_new("records", 0, common.quiet);
     return run->writer ? 0 : -1;
@@ -272,11 +299,13 @@ static int close_run(run *run, int status)
     tw_block_clear(&run->block);
     for (size_t i = 0; i < TW_BLOCK_RECORDS; i++)
         free(run->errors[i]);
-    free(run->values);
-    free(run->weights);
     tw_tokenizer_free(run->tokenizer);
     tw_measures_free(run->measures);
-    tw_records_close(run->records);
+    for (int i = 0; i < 2; i++) {
+        tw_sheet_clear(&run->sheets[i]);
+        tw_roll_clear(&run->rolls[i]);
+        tw_records_close(run->records[i]);
+    }
     return status != 0 ? TW_EXIT_DATA : TW_EXIT_OK;
 }
 
@@ -285,6 +314,8 @@ static int check_usage(void)
 {
     if (per_record + color + as_json > 1)
         return tw_fail("--json, --per-record and --color exclude each other");
+    if (compare && (per_record || color))
+        return tw_fail("--compare goes with neither --per-record nor --color");
     if (color && !tokenizer_path == !guidance_path)
         return tw_fail("--color needs either --tokenizer or -g, whose tokenizer it takes");
     if (color && model_path)
@@ -298,6 +329,10 @@ int main(int argc, char **argv)
 {
     static run run;
     const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
+    if (compare && argc - first != 2) {
+        tw_warn("--compare: expected two files, got %d", argc - first);
+        return TW_EXIT_USAGE;
+    }
     tw_common_apply(&common);
     int status = open_measures(&run);
     if (status == 0)

@@ -14,7 +14,8 @@ typedef enum tw_purpose {
     TW_RNG_TIES,      /* (visit, group, index) of Plackett-Luce ties */
     TW_RNG_INIT,      /* (parameter, 0, index) of initial weights */
     TW_RNG_BOOTSTRAP, /* (resample, 0, index) */
-    TW_RNG_SPLIT      /* (record, 0, 0) of data splits */
+    TW_RNG_SPLIT,     /* (record, 0, 0) of data splits */
+    TW_RNG_SWAP       /* (trial, 0, pair / 64) of randomization tests */
 } tw_purpose;
 
 /* The raw block: out[4] from a 128-bit counter and a 64-bit key. */

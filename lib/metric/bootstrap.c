@@ -20,15 +20,25 @@ static void add_row(const table *t, size_t row, double *weighted, double *weight
     }
 }
 
-/* sums[columns] and weights[columns] of one resample; a draw of 64 bits makes two rows. */
+/* A draw of 64 bits makes two rows. */
+void tw_resample(uint64_t seed, uint64_t number, size_t rows, uint32_t *drawn)
+{
+    for (size_t i = 0; i < rows; i += 2) {
+        const uint64_t bits = tw_random(seed, TW_RNG_BOOTSTRAP, number, 0, (uint32_t)(i / 2));
+        drawn[i] = (uint32_t)((bits >> 32) * rows >> 32);
+        if (i + 1 < rows)
+            drawn[i + 1] = (uint32_t)((bits & UINT32_MAX) * rows >> 32);
+    }
+}
+
+/* sums[columns] and weights[columns] of one resample. */
 static void resample(const table *t, uint64_t seed, uint64_t number, double *sums, double *weights)
 {
-    for (size_t i = 0; i < t->rows; i += 2) {
-        const uint64_t bits = tw_random(seed, TW_RNG_BOOTSTRAP, number, 0, (uint32_t)(i / 2));
-        add_row(t, (size_t)((bits >> 32) * t->rows >> 32), sums, weights);
-        if (i + 1 < t->rows)
-            add_row(t, (size_t)((bits & UINT32_MAX) * t->rows >> 32), sums, weights);
-    }
+    uint32_t *drawn = tw_alloc(t->rows, sizeof *drawn);
+    tw_resample(seed, number, t->rows, drawn);
+    for (size_t i = 0; i < t->rows; i++)
+        add_row(t, drawn[i], sums, weights);
+    free(drawn);
 }
 
 static void resample_means(const table *t, uint64_t seed, uint64_t number, double *means)
@@ -55,19 +65,19 @@ static double percentile(const double *sorted, size_t count, double share)
     return sorted[below] + (place - (double)below) * (sorted[below + 1] - sorted[below]);
 }
 
-static tw_interval interval(double mean, const double *means, size_t columns, size_t column)
+tw_interval tw_resampled_interval(double value, const double *resampled, size_t stride)
 {
     double sorted[TW_RESAMPLES];
     size_t kept = 0;
     for (size_t r = 0; r < TW_RESAMPLES; r++) {
-        const double one = means[r * columns + column];
+        const double one = resampled[r * stride];
         if (!isnan(one)) /* else the resample drew nothing of weight */
             sorted[kept++] = one;
     }
     if (kept == 0)
-        return (tw_interval){mean, mean, mean};
+        return (tw_interval){value, value, value};
     qsort(sorted, kept, sizeof *sorted, by_value);
-    return (tw_interval){mean, percentile(sorted, kept, 0.025), percentile(sorted, kept, 0.975)};
+    return (tw_interval){value, percentile(sorted, kept, 0.025), percentile(sorted, kept, 0.975)};
 }
 
 void tw_bootstrap(const double *values, const double *weights, size_t rows, size_t columns,
@@ -82,8 +92,9 @@ void tw_bootstrap(const double *values, const double *weights, size_t rows, size
     for (size_t row = 0; row < rows; row++)
         add_row(&t, row, sums, sums + columns);
     for (size_t c = 0; c < columns; c++)
-        out[c] = sums[columns + c] != 0 ? interval(sums[c] / sums[columns + c], means, columns, c)
-                                        : (tw_interval){NAN, NAN, NAN};
+        out[c] = sums[columns + c] != 0
+                     ? tw_resampled_interval(sums[c] / sums[columns + c], means + c, columns)
+                     : (tw_interval){NAN, NAN, NAN};
     free(sums);
     free(means);
 }
@@ -109,7 +120,7 @@ tw_interval tw_bootstrap_figure(const double *values, const double *weights, siz
     }
     for (size_t row = 0; row < rows; row++)
         add_row(&t, row, all, all + count);
-    const tw_interval out = interval(figure_of(all, all + count, figure), figures, 1, 0);
+    const tw_interval out = tw_resampled_interval(figure_of(all, all + count, figure), figures, 1);
     free(all);
     free(figures);
     return out;

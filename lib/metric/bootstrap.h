@@ -32,4 +32,13 @@ tw_interval tw_bootstrap_figure(const double *values, const double *weights, siz
                                 size_t columns, size_t first, size_t count, uint64_t seed,
                                 tw_figure *figure);
 
+/* The same step by step, for other figures than means. drawn[rows] becomes the
+ * rows of resample `number`: row i is the high (i even) or low (i odd) half of
+ * tw_random(seed, TW_RNG_BOOTSTRAP, number, 0, i / 2), times rows, over 2^32. */
+void tw_resample(uint64_t seed, uint64_t number, size_t rows, uint32_t *drawn);
+
+/* The bounds of a value from its TW_RESAMPLES resamples, stride apart; a NaN among
+ * them is left out, and when all are, both bounds are the value. */
+tw_interval tw_resampled_interval(double value, const double *resampled, size_t stride);
+
 #endif

@@ -1,0 +1,39 @@
+#ifndef TW_METRIC_COMPARE_H
+#define TW_METRIC_COMPARE_H
+
+#include <stdbool.h>
+
+#include "metric/bootstrap.h"
+
+/* Two systems measured on the same records: the difference of their means, with
+ * bounds by a paired bootstrap (the rows drawn are those of tw_bootstrap, the same
+ * for both) and a p-value by approximate randomization (E. W. Noreen, 1989).
+ *
+ * In each of TW_TRIALS trials the two systems' values of a record change places or
+ * not, by a coin each: bit (i % 64) of tw_random(seed, TW_RNG_SWAP, trial, 0, i / 64)
+ * for row i. p = (1 + trials in which the difference was at least as large as the one
+ * observed, either way) / (1 + TW_TRIALS). A trial that falls short by no more than
+ * TW_COMPARE_SLACK of both means is as large: rounding must not break ties. */
+
+enum { TW_TRIALS = 10000 };
+#define TW_COMPARE_SLACK 1e-9
+
+/* What one system got, row for row the same records. */
+typedef struct tw_system {
+    const double *values, *weights; /* [rows, columns], as tw_bootstrap takes them */
+} tw_system;
+
+typedef struct tw_comparison {
+    size_t records;         /* those that count: of weight > 0 in both systems */
+    double a, b;            /* means over them */
+    tw_interval difference; /* .mean is b - a */
+    double p;               /* in (0, 1] */
+} tw_comparison;
+
+/* Compares every column, into out[columns]; all are NaN where no record counts. The
+ * mean of an exponential[column] is exp of the weighted mean, in every resample and trial
+ * too. rows < 2^32. A pure function of the arguments, whatever the threads. */
+void tw_compare(const tw_system *a, const tw_system *b, size_t rows, size_t columns,
+                const bool *exponential, uint64_t seed, tw_comparison *out);
+
+#endif
