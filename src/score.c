@@ -11,6 +11,7 @@
 #include "core/option.h"
 #include "core/progress.h"
 #include "metric/contrast.h"
+#include "metric/html.h"
 #include "metric/measures.h"
 #include "metric/report.h"
 #include "metric/show.h"
@@ -22,7 +23,7 @@
 
 static tw_common common = TW_COMMON_DEFAULTS;
 static const char *metrics, *model_path, *guidance_path;
-static const char *tokenizer_path;
+static const char *tokenizer_path, *html;
 static tw_text_options text;
 static tw_selection selection;
 static int64_t batch_tokens = 4096;
@@ -63,8 +64,13 @@ static const tw_option options[] = {
      "stream the records with their metrics instead of the summary", 0, 0, NULL, 0},
     {"color", 0, TW_FLAG, &color, NULL,
      "show each sample's tokens coloured by their rewards instead of the summary", 0, 0, NULL, 0},
+    {"html", 0, TW_TEXT, &html, "FILE",
+     "write FILE instead of the summary: one page with each record's samples side by side, best "
+     "first, tokens shaded by their rewards",
+     0, 0, NULL, TW_OPTION_RUNTIME},
     {"tokenizer", 0, TW_TEXT, &tokenizer_path, "FILE",
-     "tokenizer or model folder whose tokens --color shows; with -g its own", 0, 0, NULL, 0},
+     "tokenizer or model folder whose tokens --color and --html show; with -g its own", 0, 0, NULL,
+     0},
     TW_OPTION_OUTPUT(common),
     TW_OPTION_PLAIN(common),
     TW_OPTION_NO_PROVENANCE(common),
@@ -84,7 +90,8 @@ static const tw_usage usage = {
     .example = "sample -m policy --greedy test.jsonl.zst | score --json | jq .metrics.rougeL.mean\n"
                "score --metrics perplexity -m policy test.jsonl.zst\n"
                "score --compare before.jsonl.zst after.jsonl.zst\n"
-               "score --color -g guidance ranked.jsonl.zst | less -R",
+               "score --color -g guidance ranked.jsonl.zst | less -R\n"
+               "score --html page.html -g guidance ranked.jsonl.zst",
     .options = options,
 };
 
@@ -137,7 +144,10 @@ static int show_record(run *run, const tw_record *record)
 {
     const tw_tokenizer *tokenizer =
         guidance_path ? run->measures->guidance->model->tokenizer : run->tokenizer;
-    return write_lines(run, tw_show_record(record, tokenizer, tw_paint_wanted(true)));
+    const tw_page page = {
+        tokenizer, run->measures->guidance ? &run->measures->guidance->settings.aggregate : NULL};
+    return write_lines(run, html ? tw_page_record(&page, record)
+                                 : tw_show_record(record, tokenizer, tw_paint_wanted(true)));
 }
 
 /* One record that was measured without error; keeps its row for the summary. */
@@ -145,7 +155,7 @@ static int finish_record(run *run, const tw_record *record, size_t row)
 {
     if (per_record)
         return write_record(run, record, row);
-    if (color)
+    if (color || html)
         return show_record(run, record);
     if (compare)
         tw_roll_add(&run->rolls[run->side], record);
@@ -236,10 +246,14 @@ static int measure_all(run *run)
 
 static int score_all(run *run)
 {
+    if (html && write_lines(run, tw_page_head(guidance_path)) != 0)
+        return -1;
     for (run->side = 0; run->side < 1 + compare; run->side++)
         if (measure_all(run) != 0)
             return -1;
     note_cuts(run);
+    if (html)
+        return write_lines(run, tw_page_foot());
     if (per_record || color)
         return 0;
     return compare ? write_contrast(run) : write_summary(run);
@@ -248,7 +262,7 @@ static int score_all(run *run)
 static int open_measures(run *run)
 {
     const tw_measures_options options = {
-        .selection = color ? NULL : &selection,
+        .selection = color || html ? NULL : &selection,
         .stem = !no_stem,
         /* Text metrics that nobody asked for must not refuse what a model can measure. */
         .optional = !metrics && (model_path || guidance_path),
@@ -274,8 +288,8 @@ static int open_run(run *run, char **files, int count)
                                         .max_errors = common.max_errors};
     const tw_measuring_model *models = run->measures->models;
     const char *digests[] = {models[0].digest, models[1].digest};
-    const tw_writer_options plain = {.path = common.output, .plain = true};
-    if (color && tokenizer_path && !(run->tokenizer = tw_tokenizer_open(tokenizer_path)))
+    const tw_writer_options plain = {.path = html ? html : common.output, .plain = true};
+    if (tokenizer_path && !(run->tokenizer = tw_tokenizer_open(tokenizer_path)))
         return -1;
     for (int i = 0; i < 1 + compare; i++) {
         run->sheets[i].stride = run->measures->stride;
@@ -312,14 +326,17 @@ static int close_run(run *run, int status)
 /* What the option table cannot say. */
 static int check_usage(void)
 {
-    if (per_record + color + as_json > 1)
-        return tw_fail("--json, --per-record and --color exclude each other");
-    if (compare && (per_record || color))
-        return tw_fail("--compare goes with neither --per-record nor --color");
-    if (color && !tokenizer_path == !guidance_path)
-        return tw_fail("--color needs either --tokenizer or -g, whose tokenizer it takes");
-    if (color && model_path)
-        return tw_fail("--color shows rewards, for which -m has no use");
+    const char *shown = html ? "--html" : "--color";
+    if (per_record + color + as_json + !!html > 1)
+        return tw_fail("--json, --per-record, --color and --html exclude each other");
+    if (compare && (per_record || color || html))
+        return tw_fail("--compare goes with none of --per-record, --color and --html");
+    if (html && common.output)
+        return tw_fail("--html names the output; expected no -o beside it");
+    if ((color || html) && !tokenizer_path == !guidance_path)
+        return tw_fail("%s needs either --tokenizer or -g, whose tokenizer it takes", shown);
+    if ((color || html) && model_path)
+        return tw_fail("%s shows rewards, for which -m has no use", shown);
     if (tw_select(metrics, model_path, guidance_path, &selection) != 0)
         return tw_fail_in("--metrics");
     return 0;

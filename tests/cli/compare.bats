@@ -87,5 +87,5 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
 @test "usage errors" {
     refused 2 '--compare: expected two files, got 1' score --compare a.jsonl
     refused 2 '--compare: expected two files, got 3' score --compare a.jsonl b.jsonl a.jsonl
-    refused 2 '--compare goes with neither*' score --compare --per-record a.jsonl b.jsonl
+    refused 2 '--compare goes with none of *' score --compare --per-record a.jsonl b.jsonl
 }

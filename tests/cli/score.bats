@@ -120,7 +120,7 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
 @test "usage errors" {
     refused 2 '--metrics: unknown metric "rouge"; there are meteor, *' score --metrics rouge1,rouge samples.jsonl
     refused 2 '--metrics: metric rouge1 is named twice' score --metrics rouge1,rouge1 samples.jsonl
-    refused 2 '--json, --per-record and --color exclude each other' score --json --per-record samples.jsonl
+    refused 2 '--json, --per-record, --color and --html exclude each other' score --json --per-record samples.jsonl
     refused 2 '--color needs either --tokenizer or -g*' score --color samples.jsonl
 }
 
