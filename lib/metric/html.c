@@ -50,13 +50,15 @@ static void put_text(FILE *to, const char *text, const char *newline)
         char bytes[TW_UTF8_MAX];
         uint32_t character = tw_utf8_next(&at, stop);
         const char *escaped = character == '\n' ? newline : entity(character);
+        if (escaped) {
+            fputs(escaped, to);
+            continue;
+        }
         if (character == '\t')
             character = ' ';
-        if (escaped)
-            fputs(escaped, to);
-        else
-            fwrite(bytes, 1, tw_utf8_put(bytes, is_unfit(character) ? TW_BAD_CHARACTER : character),
-                   to);
+        const size_t length =
+            tw_utf8_put(bytes, is_unfit(character) ? TW_BAD_CHARACTER : character);
+        fwrite(bytes, 1, length, to);
     }
 }
 
