@@ -3,10 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "core/memory.h"
+#include "core/error.h"
 
 static tw_interval shown(const tw_report *report, size_t i)
 {
@@ -38,24 +36,25 @@ json_t *tw_report_json(const tw_report *report)
     return json;
 }
 
+/* Through a stream, for a perplexity may have hundreds of digits. */
 char *tw_report_table(const tw_report *report)
 {
-    enum { LINE = 160 };
-    const size_t size = (report->count + 2) * LINE;
-    char *text = tw_alloc(size, 1);
-    size_t length =
-        (size_t)snprintf(text, size, "%-12s %10s   %s\n", "metric", "mean", "95 % bounds");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    if (!to)
+        return tw_fail("no memory for the table"), NULL;
+    fprintf(to, "%-12s %10s   %s\n", "metric", "mean", "95 % bounds");
     for (size_t i = 0; i < report->count; i++) {
         const tw_interval v = shown(report, i);
         const int digits = fabs(v.mean) < 10 ? 4 : 2;
         if (isfinite(v.mean))
-            length += (size_t)snprintf(text + length, LINE, "%-12.60s %10.*f   %.*f to %.*f\n",
-                                       report->columns[i]->name, digits, v.mean, digits, v.low,
-                                       digits, v.high);
+            fprintf(to, "%-12.60s %10.*f   %.*f to %.*f\n", report->columns[i]->name, digits,
+                    v.mean, digits, v.low, digits, v.high);
         else
-            length += (size_t)snprintf(text + length, LINE, "%-12.60s %10s   none\n",
-                                       report->columns[i]->name, "none");
+            fprintf(to, "%-12.60s %10s   none\n", report->columns[i]->name, "none");
     }
-    snprintf(text + length, LINE, "%-12s %10" PRIu64 "\n", "records", report->records);
+    fprintf(to, "%-12s %10" PRIu64 "\n", "records", report->records);
+    fclose(to);
     return text;
 }
