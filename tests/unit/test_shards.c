@@ -70,8 +70,7 @@ static void finds_tensors_in_their_files(void **state)
 {
     (void)state;
     tw_shards *shards = tw_shards_open(SHARDED);
-    if (!shards)
-        fail_msg("%s", tw_error());
+    assert_non_null(shards);
     tw_stored found;
     assert_true(tw_shards_find(shards, "model.embed_tokens.weight", &found));
     assert_string_equal(SHARDED "/" FIRST, tw_safetensors_path(found.file));
