@@ -14,7 +14,7 @@ static int parse(const tw_tokenizer_files *files, int file, json_t **json)
     if (!files->files[file].bytes)
         return 0;
     *json = json_loadb(files->files[file].bytes, files->files[file].size, 0, &error);
-    if (*json && json_is_object(*json))
+    if (json_is_object(*json))
         return 0;
     const char *slash = strrchr(files->path, '/');
     char *name = file == files->main
