@@ -36,9 +36,9 @@ static void swap(buffer *a, buffer *b)
 static void replace(buffer *text, buffer *spare, const char *from, const char *to)
 {
     const size_t length = strlen(from);
-    const char *at = text->bytes, *end = text->bytes + text->length, *found;
-    if (text->length == 0 || !memmem(at, (size_t)(end - at), from, length))
+    if (text->length == 0 || !memmem(text->bytes, text->length, from, length))
         return;
+    const char *at = text->bytes, *end = text->bytes + text->length, *found;
     while (at < end && (found = memmem(at, (size_t)(end - at), from, length))) {
         append(spare, at, (size_t)(found - at));
         append(spare, to, strlen(to));

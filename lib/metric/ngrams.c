@@ -75,7 +75,7 @@ void tw_ngram_matches(tw_ngrams *scratch, const int32_t *reference, size_t n,
     make_room(scratch, n, m);
     for (int order = 1; order <= orders; order++) {
         matches[order - 1] = 0;
-        if (order > 1 && matches[order - 2] == 0)
+        if (n == 0 || m == 0 || (order > 1 && matches[order - 2] == 0))
             continue; /* longer ones match no more */
         number_reference(scratch, reference, tw_ngram_count(n, order), order, scratch->numbers);
         matches[order - 1] = match_candidate(scratch, candidate, tw_ngram_count(m, order), order,
