@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "tensor/op.h"
@@ -8,6 +9,7 @@ enum { BLOCK = 4096 };
 
 typedef struct activate {
     tw_tensor *x, *y;
+    tw_activation_kind kind;
 } activate;
 
 /* 0.5 (1 + tanh u) is the logistic function of 2u. */
@@ -31,6 +33,24 @@ static void gelu_backward(const float *restrict x, const float *restrict dy, flo
     }
 }
 
+#define SQRT_HALF 0.70710678119F
+#define NORMAL_DENSITY 0.39894228040F /* 1 / sqrt(2 pi): the density at 0 */
+
+static void gelu_erf(const float *restrict x, float *restrict y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = 0.5F * x[i] * (1.0F + erff(SQRT_HALF * x[i]));
+}
+
+static void gelu_erf_backward(const float *restrict x, const float *restrict dy, float *restrict dx,
+                              size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float below = 0.5F * (1.0F + erff(SQRT_HALF * x[i]));
+        dx[i] += dy[i] * (below + x[i] * NORMAL_DENSITY * tw_exp(-0.5F * x[i] * x[i]));
+    }
+}
+
 static void relu(const float *restrict x, float *restrict y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -51,10 +71,14 @@ typedef void backward_fn(const float *restrict x, const float *restrict dy, floa
 static const struct {
     forward_fn *forward;
     backward_fn *backward;
-} kinds[] = {[TW_GELU_TANH] = {gelu, gelu_backward}, [TW_RELU] = {relu, relu_backward}};
+} kinds[] = {[TW_GELU_TANH] = {gelu, gelu_backward},
+             [TW_GELU_ERF] = {gelu_erf, gelu_erf_backward},
+             [TW_RELU] = {relu, relu_backward}};
 
-static void run_backward(tw_tape *tape, activate *op, backward_fn *backward)
+static void activate_backward(tw_tape *tape, void *args)
 {
+    const activate *op = args;
+    backward_fn *backward = kinds[op->kind].backward;
     if (!op->y->dx)
         return;
     bool fresh;
@@ -69,16 +93,6 @@ static void run_backward(tw_tape *tape, activate *op, backward_fn *backward)
     }
 }
 
-static void activate_gelu_backward(tw_tape *tape, void *args)
-{
-    run_backward(tape, args, kinds[TW_GELU_TANH].backward);
-}
-
-static void activate_relu_backward(tw_tape *tape, void *args)
-{
-    run_backward(tape, args, kinds[TW_RELU].backward);
-}
-
 tw_tensor *tw_activate(tw_tape *tape, tw_tensor *x, tw_activation_kind kind)
 {
     tw_tensor *y = tw_activation(tape, x->rows, x->width, x->wants_dx);
@@ -88,8 +102,8 @@ tw_tensor *tw_activate(tw_tape *tape, tw_tensor *x, tw_activation_kind kind)
         kinds[kind].forward(x->x + i, y->x + i, count - i < BLOCK ? count - i : BLOCK);
     if (y->wants_dx) {
         activate *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);
-        *op = (activate){x, y};
-        tw_tape_push(tape, kind == TW_RELU ? activate_relu_backward : activate_gelu_backward, op);
+        *op = (activate){x, y, kind};
+        tw_tape_push(tape, activate_backward, op);
     }
     return y;
 }

@@ -10,7 +10,8 @@
 typedef struct block {
     const float *q, *dy; /* [queries, head_size], strides of their tensors */
     float *dq;
-    size_t queries, keys, own, first_limit;
+    size_t queries;
+    tw_sight sight;
     float *p, *ds; /* [queries, keys] scratch */
 } block;
 
@@ -18,15 +19,15 @@ typedef struct block {
 static void score_gradients(const tw_attend *op, const block *at, const float *log_sum)
 {
     for (size_t r = 0; r < at->queries; r++) {
-        float *p = at->p + r * at->keys, *ds = at->ds + r * at->keys;
-        size_t limit = at->first_limit + r;
+        float *p = at->p + r * at->sight.keys, *ds = at->ds + r * at->sight.keys;
+        size_t limit = at->sight.first + r * at->sight.step;
         for (size_t t = 0; t < limit; t++)
             p[t] = tw_exp(p[t] - log_sum[r]);
         float mean = tw_row_dot(p, ds, limit);
         for (size_t t = 0; t < limit; t++)
             ds[t] = p[t] * (ds[t] - mean) * op->shape.scale;
-        memset(p + limit, 0, (at->keys - limit) * sizeof *p);
-        memset(ds + limit, 0, (at->keys - limit) * sizeof *ds);
+        memset(p + limit, 0, (at->sight.keys - limit) * sizeof *p);
+        memset(ds + limit, 0, (at->sight.keys - limit) * sizeof *ds);
     }
 }
 
@@ -34,22 +35,23 @@ static void block_backward(const tw_attend *op, const block *at, const tw_piece 
                            size_t count, const float *log_sum)
 {
     size_t size = op->shape.head_size, q_width = op->query.tensor->width, y_width = op->y->width;
-    tw_attention_scores(op, at->q, at->queries, pieces, count, at->own, at->p, at->keys);
+    tw_attention_scores(op, at->q, at->queries, pieces, count, at->sight.own, at->p,
+                        at->sight.keys);
     for (size_t i = 0, t = 0; i < count; i++) {
-        size_t length = i + 1 == count ? at->own : pieces[i].length;
+        size_t length = i + 1 == count ? at->sight.own : pieces[i].length;
         tw_gemm(false, true, at->queries, length, size, 1, at->dy, y_width, pieces[i].v,
-                pieces[i].v_stride, 0, at->ds + t, at->keys);
+                pieces[i].v_stride, 0, at->ds + t, at->sight.keys);
         t += length;
     }
     score_gradients(op, at, log_sum);
     for (size_t i = 0, t = 0; i < count; i++) {
-        size_t length = i + 1 == count ? at->own : pieces[i].length;
-        tw_gemm(false, false, at->queries, size, length, 1, at->ds + t, at->keys, pieces[i].k,
+        size_t length = i + 1 == count ? at->sight.own : pieces[i].length;
+        tw_gemm(false, false, at->queries, size, length, 1, at->ds + t, at->sight.keys, pieces[i].k,
                 pieces[i].stride, 1, at->dq, q_width);
-        tw_gemm(true, false, length, size, at->queries, 1, at->ds + t, at->keys, at->q, q_width, 1,
-                pieces[i].dk, pieces[i].stride);
-        tw_gemm(true, false, length, size, at->queries, 1, at->p + t, at->keys, at->dy, y_width, 1,
-                pieces[i].dv, pieces[i].v_stride);
+        tw_gemm(true, false, length, size, at->queries, 1, at->ds + t, at->sight.keys, at->q,
+                q_width, 1, pieces[i].dk, pieces[i].stride);
+        tw_gemm(true, false, length, size, at->queries, 1, at->p + t, at->sight.keys, at->dy,
+                y_width, 1, pieces[i].dv, pieces[i].v_stride);
         t += length;
     }
 }
@@ -61,16 +63,15 @@ static void segment_backward(const tw_attend *op, size_t s, size_t head, tw_scra
     size_t count = tw_attention_pieces(op, s, head, pieces), size = op->shape.head_size;
     for (size_t i = 0; i < segment->length; i += TW_QUERY_BLOCK) {
         size_t left = segment->length - i, queries = left < TW_QUERY_BLOCK ? left : TW_QUERY_BLOCK;
-        size_t keys = segment->past + i + queries, row = segment->first + i;
+        tw_sight sight = tw_sight_of(op, segment, segment->past, 0, i, queries);
+        size_t keys = sight.keys, row = segment->first + i;
         float *p = tw_scratch_room(scratch, 2 * queries * keys, sizeof *p);
         size_t q_at = row * op->query.tensor->width + op->query.offset + head * size;
         block at = {.q = op->query.tensor->x + q_at,
                     .dq = op->query.tensor->dx + q_at,
                     .dy = op->y->dx + row * op->y->width + head * size,
                     .queries = queries,
-                    .keys = keys,
-                    .own = i + queries,
-                    .first_limit = segment->past + i + 1,
+                    .sight = sight,
                     .p = p,
                     .ds = p + queries * keys};
         block_backward(op, &at, pieces, count, op->log_sum + head * op->batch->rows + row);

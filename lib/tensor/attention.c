@@ -116,13 +116,13 @@ static void weigh_values(const tw_attend *op, const float *p, size_t queries, si
     }
 }
 
-/* Rows of scores become probabilities, zero past each row's causal limit. */
-static void softmax_rows(float *scores, size_t queries, size_t keys, size_t first_limit,
-                         float *log_sum)
+/* Rows of scores become probabilities, zero past each row's limit. */
+static void softmax_rows(float *scores, size_t queries, const tw_sight *sight, float *log_sum)
 {
+    size_t keys = sight->keys;
     for (size_t r = 0; r < queries; r++) {
         float *row = scores + r * keys;
-        size_t limit = first_limit + r;
+        size_t limit = sight->first + r * sight->step;
         float max = tw_row_max(row, limit), sum = tw_row_exp(row, limit, max);
         tw_row_scale(row, limit, 1.0f / sum);
         memset(row + limit, 0, (keys - limit) * sizeof *row);
@@ -135,21 +135,20 @@ static void attend(const tw_attend *op, size_t s, size_t head, tw_scratch *scrat
 {
     const tw_segment *segment = &op->batch->segments[s];
     tw_piece pieces[TW_MAX_DEPTH];
-    size_t count = tw_attention_pieces(op, s, head, pieces), before = 0;
-    for (size_t i = 0; i < count; i++)
-        before += pieces[i].length;
-    before -= segment->length; /* tokens that every query sees */
-    size_t own_before = pieces[count - 1].length - segment->length, size = op->shape.head_size;
+    size_t count = tw_attention_pieces(op, s, head, pieces), size = op->shape.head_size;
+    size_t own_before = pieces[count - 1].length - segment->length;
+    size_t others = segment->past - own_before;
     for (size_t i = 0; i < segment->length; i += TW_QUERY_BLOCK) {
         size_t left = segment->length - i, queries = left < TW_QUERY_BLOCK ? left : TW_QUERY_BLOCK;
-        size_t keys = before + i + queries, row = segment->first + i;
-        float *scores = tw_scratch_room(scratch, queries * keys, sizeof *scores);
+        tw_sight sight = tw_sight_of(op, segment, others, own_before, i, queries);
+        size_t row = segment->first + i;
+        float *scores = tw_scratch_room(scratch, queries * sight.keys, sizeof *scores);
         const float *q =
             op->query.tensor->x + row * op->query.tensor->width + op->query.offset + head * size;
-        tw_attention_scores(op, q, queries, pieces, count, own_before + i + queries, scores, keys);
-        softmax_rows(scores, queries, keys, before + i + 1,
+        tw_attention_scores(op, q, queries, pieces, count, sight.own, scores, sight.keys);
+        softmax_rows(scores, queries, &sight,
                      op->log_sum ? op->log_sum + head * op->batch->rows + row : NULL);
-        weigh_values(op, scores, queries, keys, pieces, count, own_before + i + queries,
+        weigh_values(op, scores, queries, sight.keys, pieces, count, sight.own,
                      op->y->x + row * op->y->width + head * size);
     }
 }

@@ -8,8 +8,9 @@
  * Work is cut into blocks of TW_QUERY_BLOCK queries of one segment and head. The
  * keys a block sees are pieces: one for each ancestor (all of its tokens), then
  * the segment's own up to the block's last query, of which each row sees those
- * up to itself. Scores [queries, keys] live in scratch memory and are computed
- * anew for the gradient, so memory does not grow with the square of the length. */
+ * up to itself; all of the segment's own where attention is bidirectional. Scores [queries, keys]
+ * live in scratch memory and are computed anew for the gradient, so memory does not grow with the
+ * square of the length. */
 
 enum { TW_QUERY_BLOCK = 64, TW_MAX_DEPTH = 16 };
 
@@ -32,6 +33,25 @@ typedef struct tw_attend {
 /* The pieces that `segment` sees, root first; returns their number. Those of the
  * segment itself come last, whole. */
 size_t tw_attention_pieces(const tw_attend *op, size_t segment, size_t head, tw_piece *pieces);
+
+/* What a block of queries sees. */
+typedef struct tw_sight {
+    size_t own, keys;   /* keys of the last piece, of all */
+    size_t first, step; /* row r sees the first `first` + r * step keys */
+} tw_sight;
+
+/* Of `queries` rows from row i of a segment that sees `others` keys of its
+ * ancestors and has `own_before` of its own in the cache. */
+static inline tw_sight tw_sight_of(const tw_attend *op, const tw_segment *segment, size_t others,
+                                   size_t own_before, size_t i, size_t queries)
+{
+    bool all = op->shape.bidirectional;
+    size_t own = own_before + (all ? segment->length : i + queries);
+    return (tw_sight){.own = own,
+                      .keys = others + own,
+                      .first = others + (all ? own : own_before + i + 1),
+                      .step = all ? 0 : 1};
+}
 
 /* scores [queries, keys] = scale q k^T over the pieces; keys past the causal limit
  * of a row are not meaningful. The last piece is cut to `own` tokens. */

@@ -39,6 +39,7 @@ tw_tensor *tw_rms_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, float epsil
 
 typedef enum tw_activation_kind {
     TW_GELU_TANH, /* 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): "gelu_new" */
+    TW_GELU_ERF,  /* x Phi(x), Phi the normal distribution: "gelu" */
     TW_RELU
 } tw_activation_kind;
 
@@ -73,10 +74,11 @@ typedef struct tw_attention_shape {
     size_t heads, kv_heads, head_size; /* heads is a multiple of kv_heads */
     size_t layer;                      /* of the batch's cache, if it has one */
     float scale;                       /* of the scores, 1/sqrt(head_size) as a rule */
+    bool bidirectional;                /* a row sees all of its segment (an encoder's) */
 } tw_attention_shape;
 
-/* The batch must stay as it is until the tape's backward pass.
- * softmax(scale q k^T) v over the segments of the batch. [rows, heads * head_size]. */
+/* softmax(scale q k^T) v over the segments of the batch. [rows, heads * head_size]. The batch
+ * must stay as it is until the tape's backward pass. */
 tw_tensor *tw_attention(tw_tape *tape, tw_columns query, tw_columns key, tw_columns value,
                         const tw_attention_shape *shape, const tw_batch *batch);
 

@@ -7,9 +7,9 @@
 #include "core/memory.h"
 
 /* A batch is a forest of segments: the tokens of all sequences end to end, no
- * padding. A segment's tokens attend causally within it and to all tokens of
- * its ancestors; K generations of one prompt are K children of its segment.
- * Position ids continue from the parent. */
+ * padding. A segment's tokens attend causally within it (in an encoder, to all of
+ * it) and to all tokens of its ancestors; K generations of one prompt are K children of its
+ * segment. Position ids continue from the parent. */
 
 typedef struct tw_segment {
     size_t first, length; /* rows [first, first + length) of the batch */
