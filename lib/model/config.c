@@ -44,6 +44,14 @@ int tw_config_fixed(const json_t *json, const char *key, bool value)
     return tw_fail("%s: %s is not supported", key, value ? "false" : "true");
 }
 
+bool tw_config_vocabulary_fits(size_t pieces, size_t vocab_size)
+{
+    if (pieces > vocab_size)
+        return false;
+    size_t padding = vocab_size - pieces, tight = (pieces + 127) / 128 * 128;
+    return vocab_size <= tight || (vocab_size % 64 == 0 && padding <= vocab_size / 32);
+}
+
 int32_t tw_config_token(const json_t *json, const char *key, size_t vocab_size)
 {
     const json_t *field = json_object_get(json, key);

@@ -27,7 +27,13 @@ int tw_config_real(const json_t *json, const char *key, bool zero, double *value
 /* A field whose every value but this one asks for what is not implemented. */
 int tw_config_fixed(const json_t *json, const char *key, bool value);
 
-/* A token id within the vocabulary, or -1 (also for a list of several). */
+/* Whether a vocabulary of vocab_size fits a tokenizer of so many pieces, larger by padding at
+ * most. Embeddings are padded for speed, up to a multiple of 128 (T5: 32,100 in 32,128) or
+ * somewhat more generously to some multiple of 64: Qwen2 0.2 %, Phi 1.8 %, DeepSeek 2.3 %.
+ * What has more than 1/32 too many is of another tokenizer. */
+bool tw_config_vocabulary_fits(size_t pieces, size_t vocab_size);
+
+/* A token id within the vocabulary, or -1 (also for a list, see stops.h). */
 int32_t tw_config_token(const json_t *json, const char *key, size_t vocab_size);
 
 /* The object in a JSON file of at most 16 MB; the caller decrefs. NULL on failure. */

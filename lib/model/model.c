@@ -11,9 +11,6 @@
 #include "model/config.h"
 #include "model/weights.h"
 
-/* Vocabularies are often padded up to a multiple of this, for speed. */
-enum { VOCABULARY_PAD = 128 };
-
 static const tw_architecture *const architectures[] = {&tw_gpt2, &tw_llama, &tw_mistral, &tw_qwen2,
                                                        &tw_qwen3};
 
@@ -55,8 +52,7 @@ static int read_tokenizer(tw_model *model, const char *path)
         return -1;
     tw_config *config = &model->config;
     size_t size = (size_t)tw_tokenizer_size(model->tokenizer);
-    size_t padded = (size + VOCABULARY_PAD - 1) / VOCABULARY_PAD * VOCABULARY_PAD;
-    if (size > config->vocab_size || config->vocab_size > padded)
+    if (!tw_config_vocabulary_fits(size, config->vocab_size))
         return tw_fail("%s: a tokenizer of another vocabulary size: %zu pieces, vocab_size in "
                        "config.json is %zu",
                        path, size, config->vocab_size);

@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/config.h"
 #include "model_folder.h"
 
 static void expect_refused(const char *message)
@@ -151,9 +152,41 @@ static void refuses_bad_weights(void **state)
     close_arrays(&changed);
 }
 
+/* Tokenizers and vocabularies of models that exist, and pairs that do not belong together. */
+static const struct {
+    const char *name;
+    size_t pieces, vocabulary;
+    bool fits;
+} vocabularies[] = {
+    {"GPT-2", 50257, 50257, true},
+    {"T5", 32100, 32128, true},
+    {"Qwen2", 151646, 151936, true},
+    {"Qwen2.5", 151665, 151936, true},
+    {"Qwen2.5-7B", 151665, 152064, true},
+    {"Llama 3", 128256, 128256, true},
+    {"DeepSeek", 100015, 102400, true},
+    {"a tiny one", 509, 512, true},
+    {"larger than the vocabulary", 32001, 32000, false},
+    {"GPT-2's with Qwen2", 50257, 151936, false},
+    {"Llama 2's with Llama 3", 32000, 128256, false},
+    {"1/10 too many", 509, 576, false},
+    {"1/20 too many", 30464, 32000, false},
+    {"no round number", 151665, 151935, false},
+};
+
+static void knows_padding(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof vocabularies / sizeof *vocabularies; i++)
+        if (tw_config_vocabulary_fits(vocabularies[i].pieces, vocabularies[i].vocabulary) !=
+            vocabularies[i].fits)
+            fail_msg("%s", vocabularies[i].name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_padding),
         cmocka_unit_test(refuses_fields_by_name),
         cmocka_unit_test(refuses_incomplete_folders),
         cmocka_unit_test(refuses_bad_weights),
