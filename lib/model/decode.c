@@ -141,9 +141,9 @@ static void draw_next(decoder *d, const strand *at, const float *logits)
         memcpy(seen, request->prompt, request->length * sizeof *seen);
         memcpy(seen + request->length, sample->tokens, sample->count * sizeof *seen);
     }
-    tw_draw drawn =
-        tw_sample_token(&d->samplers[omp_get_thread_num()], &d->options->sampling, logits,
-                        config->vocab_size, seen, seen_count, early ? config->eos : -1, uniform);
+    tw_draw drawn = tw_sample_token(&d->samplers[omp_get_thread_num()], &d->options->sampling,
+                                    logits, config->vocab_size, seen, seen_count,
+                                    early ? &config->stops : NULL, uniform);
     free(seen);
     if (drawn.token < 0) {
 #pragma omp atomic write
@@ -152,7 +152,7 @@ static void draw_next(decoder *d, const strand *at, const float *logits)
     }
     sample->tokens[sample->count] = drawn.token;
     sample->logprobs[sample->count++] = drawn.logprob;
-    sample->stopped = drawn.token == config->eos;
+    sample->stopped = tw_stops_has(&config->stops, drawn.token);
 }
 
 /* Ids beyond the tokenizer's only pad the embedding; they have no text. */

@@ -19,7 +19,7 @@ typedef struct tw_decode_options {
     tw_sampling sampling;
     uint64_t seed;
     size_t max_new_tokens; /* >= 1 */
-    size_t min_new_tokens; /* EOS is not drawn before */
+    size_t min_new_tokens; /* what ends a generation is not drawn before */
     size_t batch_tokens;   /* prompts and generations in the cache at a time, at most (one
                               request may exceed it) */
 } tw_decode_options;
@@ -37,10 +37,10 @@ typedef struct tw_decode_options {
 size_t tw_max_new_tokens(const tw_model *model, int64_t max_new_tokens);
 
 typedef struct tw_sample {
-    int32_t *tokens; /* EOS at the end if it was drawn */
+    int32_t *tokens; /* the token that ended it at the end, if one did */
     float *logprobs; /* of each token, see tw_draw */
     size_t count;
-    bool stopped; /* by EOS, not by a limit */
+    bool stopped; /* by one of config.stops, not by a limit */
 } tw_sample;
 
 /* One prompt. The decoder never looks at `user`. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -60,7 +61,33 @@ static int read_tokenizer(tw_model *model, const char *path)
         config->bos = tw_tokenizer_bos(model->tokenizer);
     if (tw_tokenizer_eos(model->tokenizer) >= 0)
         config->eos = tw_tokenizer_eos(model->tokenizer);
-    return 0;
+    return tw_stops_add(&config->stops, config->eos);
+}
+
+/* A generation ends where generation_config.json says, else config.json, as in transformers,
+ * and with the tokenizer's own end, which is what learning closes a text with. */
+static int read_stops(tw_model *model, const char *folder)
+{
+    static const char key[] = "eos_token_id";
+    tw_config *config = &model->config;
+    char *path = tw_join_path(folder, "generation_config.json");
+    json_t *json = NULL;
+    int status = 0;
+    if (access(path, F_OK) == 0 && !(json = tw_json_read(path)))
+        status = -1;
+    const json_t *field = json_object_get(json, key);
+    bool own = field && !json_is_null(field);
+    if (status == 0 &&
+        tw_stops_read(&config->stops, own ? field : json_object_get(model->json, key),
+                      config->vocab_size) < 0)
+        status = tw_fail_in("%s/%s", folder, own ? "generation_config.json" : "config.json");
+    else if (config->stops.count >= (size_t)tw_tokenizer_size(model->tokenizer))
+        status = tw_fail("%s: eos_token_id: no token is left that ends nothing", folder);
+    if (config->eos < 0 && config->stops.count > 0)
+        config->eos = config->stops.ids[0];
+    json_decref(json);
+    free(path);
+    return status;
 }
 
 static int check_folder(const char *folder)
@@ -83,7 +110,7 @@ static int open_parts(tw_model *model, tw_use use, tw_declare_extra *extra, void
     char *config = tw_join_path(model->path, "config.json");
     int status = read_config(model, config);
     free(config);
-    if (status < 0 || read_tokenizer(model, model->path) < 0)
+    if (status < 0 || read_tokenizer(model, model->path) < 0 || read_stops(model, model->path) < 0)
         return -1;
     model->architecture->declare(model);
     size_t own_count = model->params.count;

@@ -7,6 +7,7 @@
 
 #include "model/rope.h"
 #include "model/shards.h"
+#include "model/stops.h"
 #include "tensor/op.h"
 
 #include "tensor/segment.h"
@@ -22,7 +23,8 @@ typedef struct tw_config {
     size_t max_positions; /* context length */
     float norm_epsilon;
     tw_activation_kind activation; /* of the feed-forward layers */
-    int32_t bos, eos;              /* -1: none */
+    int32_t bos, eos;              /* -1: none; eos closes what is learned on */
+    tw_stops stops;                /* what ends a generation, eos among them */
     double initializer_range;
     /* Of the architectures that have a choice in these (llama.h). */
     bool tied; /* the output embedding is the input's */

@@ -119,7 +119,7 @@ static int32_t draw(const tw_sampling *sampling, float *p, int32_t *kept, size_t
 
 tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
                         size_t vocabulary, const int32_t *seen, size_t seen_count,
-                        int32_t forbidden, double uniform)
+                        const tw_stops *forbidden, double uniform)
 {
     if (sampler->room < vocabulary) {
         sampler->logits = tw_realloc(sampler->logits, 2 * vocabulary, sizeof *sampler->logits);
@@ -135,8 +135,8 @@ tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const 
     memcpy(work, logits, vocabulary * sizeof *work);
     if (sampling->repetition_penalty != 1)
         penalise(work, logits, seen, seen_count, (float)sampling->repetition_penalty);
-    if (forbidden >= 0)
-        work[forbidden] = -INFINITY;
+    for (size_t i = 0; forbidden && i < forbidden->count; i++)
+        work[forbidden->ids[i]] = -INFINITY;
     tw_draw drawn;
     drawn.token = sampling->greedy ? likeliest(work, vocabulary)
                                    : draw(sampling, work, sampler->kept, vocabulary,

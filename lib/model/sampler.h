@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/option.h"
+#include "model/stops.h"
 
 /* From logits to the next token. The order of the steps is that of transformers'
  * generate: repetition penalty, minimal length, temperature, top-k, top-p. */
@@ -49,9 +50,10 @@ typedef struct tw_sampler {
 void tw_sampler_free(tw_sampler *sampler);
 
 /* Draws from logits[vocabulary] with one number uniform in [0, 1). seen[seen_count] are the
- * tokens before (read for the penalty only); forbidden, unless -1, cannot be drawn. */
+ * tokens before (read for the penalty only); those of `forbidden` (NULL: none) cannot be
+ * drawn. */
 tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
                         size_t vocabulary, const int32_t *seen, size_t seen_count,
-                        int32_t forbidden, double uniform);
+                        const tw_stops *forbidden, double uniform);
 
 #endif

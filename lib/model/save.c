@@ -14,6 +14,13 @@ static void set_token(json_t *json, const char *key, int32_t id)
         json_object_set_new(json, key, json_integer(id));
 }
 
+static void set_stops(json_t *json, const tw_config *config)
+{
+    json_t *ids = tw_stops_json(&config->stops, config->eos);
+    if (ids)
+        json_object_set_new(json, "eos_token_id", ids);
+}
+
 static int write_in(const char *folder, const char *name, const json_t *json)
 {
     char *path = tw_join_path(folder, name);
@@ -30,7 +37,7 @@ static int save_config(const tw_model *model, const char *folder)
     json_object_set_new(json, "model_type", json_string(model->architecture->model_type));
     json_object_set_new(json, "torch_dtype", json_string("float32"));
     set_token(json, "bos_token_id", model->config.bos);
-    set_token(json, "eos_token_id", model->config.eos);
+    set_stops(json, &model->config);
     int status = write_in(folder, "config.json", json);
     json_decref(json);
     return status;
@@ -40,7 +47,7 @@ static int save_generation_config(const tw_model *model, const char *folder)
 {
     json_t *json = json_object();
     set_token(json, "bos_token_id", model->config.bos);
-    set_token(json, "eos_token_id", model->config.eos);
+    set_stops(json, &model->config);
     /* Generation in transformers wants one; padding never reaches this model. */
     set_token(json, "pad_token_id", model->config.eos);
     int status = write_in(folder, "generation_config.json", json);

@@ -136,7 +136,8 @@ static tw_objective_report run_case(tw_learner *learner, const json_t *recorded_
                                     .entropy_weight = number(recorded_case, "entropy_weight")};
     tw_objective_report report = {0};
     learner->decode.sampling.greedy = true;
-    learner->policy->config.eos = (int32_t)json_integer_value(field(recorded, "stop"));
+    learner->policy->config.stops =
+        (tw_stops){.ids = {(int32_t)json_integer_value(field(recorded, "stop"))}, .count = 1};
     if (tw_reinforce(learner, batch, EXAMPLES, &options, &report) < 0)
         fail_msg("%s", tw_error());
     return report;

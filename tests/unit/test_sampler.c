@@ -27,7 +27,7 @@ static int setup(void **state)
 /* counts[VOCABULARY] of DRAWS tokens drawn with numbers spread evenly over [0, 1): then a
  * count is DRAWS times the probability to within one. */
 static void count_draws(const tw_sampling *sampling, const int32_t *seen, size_t seen_count,
-                        int32_t forbidden, int *counts)
+                        const tw_stops *forbidden, int *counts)
 {
     tw_sampler sampler = {0};
     for (int i = 0; i < VOCABULARY; i++)
@@ -76,7 +76,7 @@ static void test_temperature(void **state)
         sampling.temperature = t;
         for (int i = 0; i < VOCABULARY; i++)
             weights[i] = exp((double)logits[i] / t);
-        count_draws(&sampling, NULL, 0, -1, counts);
+        count_draws(&sampling, NULL, 0, NULL, counts);
         check_counts(counts, weights);
     }
 }
@@ -92,7 +92,7 @@ static void test_top_k(void **state)
         double threshold = k < VOCABULARY ? kth(k) : -INFINITY;
         for (int i = 0; i < VOCABULARY; i++)
             weights[i] = (double)logits[i] >= threshold ? exp((double)logits[i]) : 0;
-        count_draws(&sampling, NULL, 0, -1, counts);
+        count_draws(&sampling, NULL, 0, NULL, counts);
         check_counts(counts, weights);
     }
 }
@@ -113,7 +113,7 @@ static void test_top_p(void **state)
                 above += logits[j] > logits[i] ? exp((double)logits[j]) / total : 0;
             weights[i] = above < p ? exp((double)logits[i]) : 0;
         }
-        count_draws(&sampling, NULL, 0, -1, counts);
+        count_draws(&sampling, NULL, 0, NULL, counts);
         check_counts(counts, weights);
     }
 }
@@ -130,11 +130,11 @@ static void test_penalty_and_forbidden(void **state)
         double logit = (double)logits[i];
         if (i == 3 || i == 7 || i == 20)
             logit = logit > 0 ? logit / 1.7 : logit * 1.7;
-        weights[i] = i == 5 ? 0 : exp(logit);
+        weights[i] = i == 5 || i == 9 ? 0 : exp(logit);
     }
-    count_draws(&sampling, seen, 4, 5, counts);
+    count_draws(&sampling, seen, 4, &(tw_stops){{9, 5}, 2}, counts);
     check_counts(counts, weights);
-    assert_int_equal(counts[5], 0);
+    assert_int_equal(counts[5] + counts[9], 0);
 }
 
 static void test_greedy_and_logprob(void **state)
@@ -151,11 +151,11 @@ static void test_greedy_and_logprob(void **state)
         if (logits[i] > logits[best])
             best = i;
     }
-    tw_draw drawn = tw_sample_token(&sampler, &sampling, logits, VOCABULARY, NULL, 0, -1, 0.99);
+    tw_draw drawn = tw_sample_token(&sampler, &sampling, logits, VOCABULARY, NULL, 0, NULL, 0.99);
     assert_int_equal(drawn.token, best);
     assert_true(fabs((double)drawn.logprob - ((double)logits[best] - log(total))) < 1e-5);
     float tied[4] = {1, 2, 2, 0};
-    drawn = tw_sample_token(&sampler, &sampling, tied, 4, NULL, 0, -1, 0);
+    drawn = tw_sample_token(&sampler, &sampling, tied, 4, NULL, 0, NULL, 0);
     assert_int_equal(drawn.token, 1);
     tw_sampler_free(&sampler);
 }
@@ -177,8 +177,8 @@ static void test_not_numbers(void **state)
         float row[VOCABULARY];
         for (int j = 0; j < VOCABULARY; j++)
             row[j] = (j % 2 ? 1e38F : -1e38F) / (float)(j + 1);
-        tw_draw drawn =
-            tw_sample_token(&sampler, &all[i], row, VOCABULARY, (int32_t[]){1, 2}, 2, 0, 0.5);
+        tw_draw drawn = tw_sample_token(&sampler, &all[i], row, VOCABULARY, (int32_t[]){1, 2}, 2,
+                                        &(tw_stops){{0}, 1}, 0.5);
         assert_in_range(drawn.token, 1, VOCABULARY - 1);
         assert_true(isfinite(drawn.logprob));
         for (size_t k = 0; k < 2; k++)
@@ -186,7 +186,7 @@ static void test_not_numbers(void **state)
                 float kept = row[j];
                 row[j] = bad[k];
                 drawn = tw_sample_token(&sampler, &all[i], row, VOCABULARY, (int32_t[]){1, 2}, 2,
-                                        -1, 0.5);
+                                        NULL, 0.5);
                 assert_int_equal(drawn.token, -1);
                 row[j] = kept;
             }
