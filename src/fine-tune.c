@@ -12,6 +12,7 @@
 #include "core/rng.h"
 #include "train/loop.h"
 #include "train/objective.h"
+#include "train/policy.h"
 
 enum { OBJECTIVE_MLE, OBJECTIVE_WEIGHTED_MLE, OBJECTIVE_REINFORCE };
 
@@ -25,6 +26,7 @@ static tw_train_options train = {.learning_rate = 5e-5,
 static tw_sampling sampling = {.temperature = 1, .top_k = 50, .top_p = 1, .repetition_penalty = 1};
 static const char *policy_path, *init_path, *tokenizer_path, *guidance_path, *valid_path;
 static tw_text_options text;
+static tw_policy_options policy;
 static int objective = OBJECTIVE_MLE, token_weight = TW_WEIGHT_REWARD;
 static double reward_scale = 1, prompt_weight, pg_weight, entropy_weight = -1;
 static int64_t max_new_tokens, samples = 1;
@@ -60,6 +62,7 @@ static const tw_option options[] = {
     {"samples", 'k', TW_INT, &samples, "K", "generations of each prompt", 1, 65536, NULL, 0},
     TW_SAMPLING_OPTIONS(sampling),
     TW_OPTION_MAX_NEW_TOKENS(max_new_tokens),
+    TW_POLICY_OPTIONS(policy),
     TW_TRAIN_OPTIONS(train),
     TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Data"),
@@ -181,7 +184,7 @@ static int validate(void *context, uint64_t step, tw_validation *out)
 static int save(void *context, const char *folder)
 {
     const run *run = context;
-    return tw_model_save(run->learner.policy, folder);
+    return tw_policy_save(run->learner.policy, &policy, folder);
 }
 
 static void say(const char *line)
@@ -196,6 +199,8 @@ static int check_usage(void)
         return tw_fail("give either -m POLICY or --init CONFIG with --tokenizer FILE");
     if (scratch != (tokenizer_path != NULL))
         return tw_fail("--init and --tokenizer go together");
+    if (scratch && (policy.lora || policy.merge))
+        return tw_fail("an adapter is one to a model: --lora and --merge go with -m");
     if (objective != OBJECTIVE_MLE && !guidance_path)
         return tw_fail("this objective needs -g GUIDANCE (from learn-guidance)");
     if (objective == OBJECTIVE_MLE && guidance_path)
@@ -204,14 +209,14 @@ static int check_usage(void)
         return tw_fail("--valid FILE and --eval-every N go together");
     if (entropy_weight < 0)
         entropy_weight = objective == OBJECTIVE_REINFORCE ? 0.125 : 0;
-    return 0;
+    return tw_policy_check(&policy);
 }
 
 static int open_models(run *run)
 {
     tw_learner *learner = &run->learner;
     learner->policy = init_path ? tw_model_init(init_path, tokenizer_path, (uint64_t)common.seed)
-                                : tw_model_open(policy_path, TW_USE_TRAINABLE);
+                                : tw_policy_describe(policy_path, &policy, (uint64_t)common.seed);
     if (!learner->policy)
         return -1;
     if (!guidance_path)
@@ -275,11 +280,11 @@ static int digest_config(char digest[17])
 /* Of everything that shapes the result. */
 static int digest_run(const run *run, uint64_t *digest)
 {
-    char *canonical = tw_canonical_options(&usage), policy[17] = "", guidance[17] = "";
-    int status = init_path ? digest_config(policy) : tw_model_digest(policy_path, policy);
+    char *canonical = tw_canonical_options(&usage), start[17] = "", guidance[17] = "";
+    int status = init_path ? digest_config(start) : tw_model_digest(policy_path, start);
     if (status == 0 && guidance_path)
         status = tw_model_digest(guidance_path, guidance);
-    char *all = tw_format("%s %s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, policy, guidance,
+    char *all = tw_format("%s %s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, start, guidance,
                           run->data.digest, run->valid.digest,
                           tw_tokenizer_digest(run->learner.policy->tokenizer));
     *digest = tw_hash(all, strlen(all));
@@ -310,7 +315,7 @@ static int run_training(run *run)
         .common = &common,
         .program = usage.name,
         .output = common.output,
-        .params = &run->learner.policy->params,
+        .params = tw_model_trained(run->learner.policy),
         .adam = tw_adam_defaults,
         .steps = tw_train_steps(&train, run->data.count),
         .context = run,
@@ -341,9 +346,17 @@ int main(int argc, char **argv)
     const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
     tw_common_apply(&common);
     run run = {0};
+    if (policy.merge && !policy.lora && first == argc) {
+        if (tw_policy_merge(policy_path, common.output) == 0)
+            return TW_EXIT_OK;
+        tw_warn("%s", tw_error());
+        return TW_EXIT_DATA;
+    }
     int end = open_models(&run);
     if (end == 0)
         end = load_data(&run, argv + first, argc - first);
+    if (end == 0 && !init_path)
+        end = tw_policy_load(run.learner.policy);
     if (end == 0) {
         prepare(&run);
         end = run_training(&run);

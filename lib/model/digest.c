@@ -12,8 +12,9 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/memory.h"
 #include "core/rng.h"
-#include "model/model.h"
+#include "model/lora.h"
 
 /* Words are dealt out to lanes, whose multiplications do not wait for each other. */
 enum { LANES = 8, STRIDE = LANES * 8 };
@@ -85,12 +86,37 @@ static int digest_weights(const char *folder, uint64_t *digest)
     return status;
 }
 
+static int digest_model(const char *folder, uint64_t *digest)
+{
+    if (digest_file(folder, "config.json", false, digest) < 0 ||
+        digest_file(folder, "guidance.json", true, digest) < 0)
+        return -1;
+    return digest_weights(folder, digest);
+}
+
+/* Where the base is does not matter, what it is does. */
+static int digest_adapter(const char *folder, uint64_t *digest)
+{
+    struct tw_lora *lora = tw_lora_read_config(folder);
+    if (!lora)
+        return -1;
+    char *targets = json_dumps(lora->targets, JSON_COMPACT);
+    char *settings = tw_format("%zu %.17g %s", lora->rank, lora->alpha, targets);
+    *digest = mix(*digest, tw_hash(settings, strlen(settings)));
+    int status = digest_file(folder, "adapter_model.safetensors", false, digest);
+    if (status == 0)
+        status = digest_model(lora->base, digest);
+    free(settings);
+    free(targets);
+    tw_lora_free(lora);
+    return status;
+}
+
 int tw_model_digest(const char *folder, char digest[17])
 {
     uint64_t value = 0;
-    if (digest_file(folder, "config.json", false, &value) < 0 ||
-        digest_file(folder, "guidance.json", true, &value) < 0 ||
-        digest_weights(folder, &value) < 0)
+    int status = tw_lora_is(folder) ? digest_adapter(folder, &value) : digest_model(folder, &value);
+    if (status < 0)
         return -1;
     snprintf(digest, 17, "%016llx", (unsigned long long)value);
     return 0;

@@ -123,7 +123,8 @@ static int check_replaceable(const char *target)
         return errno == ENOENT ? 0 : tw_fail("%s: %s", target, strerror(errno));
     if (!S_ISDIR(status.st_mode))
         return tw_fail("%s: is a file, expected a folder to replace or a new name", target);
-    if (is_empty(target) || holds(target, "config.json") || holds(target, "state.json"))
+    if (is_empty(target) || holds(target, "config.json") || holds(target, "state.json") ||
+        holds(target, "adapter_config.json"))
         return 0;
     return tw_fail("%s: holds neither a model nor a checkpoint, it will not be replaced", target);
 }

@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "model/config.h"
+#include "model/lora.h"
 #include "model/weights.h"
 
 static const tw_architecture *const architectures[] = {&tw_gpt2, &tw_llama, &tw_mistral, &tw_qwen2,
@@ -102,30 +103,69 @@ static int check_folder(const char *folder)
     return 0;
 }
 
-static int open_parts(tw_model *model, tw_use use, tw_declare_extra *extra, void *context,
-                      bool *found)
+/* The folder of the weights proper: the base's, if this one is an adapter's. */
+static const char *base_of(const tw_model *model)
+{
+    return model->lora ? model->lora->base : model->path;
+}
+
+static int describe(tw_model *model, tw_declare_extra *extra, void *context)
 {
     if (check_folder(model->path) < 0)
         return -1;
-    char *config = tw_join_path(model->path, "config.json");
+    if (tw_lora_is(model->path) && !(model->lora = tw_lora_read_config(model->path)))
+        return -1;
+    char *config = tw_join_path(base_of(model), "config.json");
     int status = read_config(model, config);
     free(config);
-    if (status < 0 || read_tokenizer(model, model->path) < 0 || read_stops(model, model->path) < 0)
+    if (status < 0 || read_tokenizer(model, base_of(model)) < 0 ||
+        read_stops(model, base_of(model)) < 0)
         return -1;
     model->architecture->declare(model);
-    size_t own_count = model->params.count;
+    model->own_params = model->params.count;
+    if (model->lora && tw_lora_declare(model) < 0)
+        return tw_fail_in("%s", model->path);
     if (extra)
         extra(model, context);
-    return tw_weights_load(model, model->path, use, own_count, found);
+    return 0;
+}
+
+tw_model *tw_model_describe(const char *folder, tw_declare_extra *extra, void *context)
+{
+    tw_model *model = tw_alloc(1, sizeof *model);
+    model->path = tw_strdup(folder);
+    if (describe(model, extra, context) == 0)
+        return model;
+    tw_model_free(model);
+    return NULL;
+}
+
+int tw_model_load(tw_model *model, tw_use use, bool *found)
+{
+    bool unused = false;
+    tw_use base_use = use == TW_USE_ADAPTER ? TW_USE_FROZEN : use;
+    if (tw_weights_load(model, base_of(model), base_use, model->own_params,
+                        found ? found : &unused) < 0)
+        return -1;
+    if (!model->lora)
+        return 0;
+    if (tw_lora_load(model, model->path, use == TW_USE_ADAPTER) < 0)
+        return -1;
+    if (use == TW_USE_TRAINABLE)
+        tw_lora_merge(model);
+    return 0;
+}
+
+tw_params *tw_model_trained(tw_model *model)
+{
+    return model->lora && !model->lora->merged ? &model->lora->params : &model->params;
 }
 
 tw_model *tw_model_open_with(const char *folder, tw_use use, tw_declare_extra *extra, void *context,
                              bool *found)
 {
-    bool unused = false;
-    tw_model *model = tw_alloc(1, sizeof *model);
-    model->path = tw_strdup(folder);
-    if (open_parts(model, use, extra, context, found ? found : &unused) == 0)
+    tw_model *model = tw_model_describe(folder, extra, context);
+    if (!model || tw_model_load(model, use, found) == 0)
         return model;
     tw_model_free(model);
     return NULL;
@@ -169,6 +209,7 @@ void tw_model_free(tw_model *model)
 {
     if (!model)
         return;
+    tw_lora_free(model->lora);
     tw_params_free(&model->params);
     tw_shards_close(model->weights);
     tw_tokenizer_free(model->tokenizer);

@@ -16,7 +16,8 @@
 #include "text/tokenizer.h"
 
 /* Models: a Hugging Face folder (config.json, model.safetensors or shards of it,
- * tokenizer files) on disk, parameters and an architecture's forward pass in memory. */
+ * tokenizer files), or that of an adapter to one (lora.h), on disk, parameters and an
+ * architecture's forward pass in memory. */
 
 typedef struct tw_config {
     size_t vocab_size, hidden_size, layers, heads, kv_heads, head_size, intermediate_size;
@@ -70,13 +71,16 @@ struct tw_model {
     tw_tensor *output_embedding; /* [vocab_size, hidden_size]: logits = hidden W^T */
     void *state;                 /* of the architecture, free()d with the model */
     tw_tokenizer *tokenizer;
-    tw_shards *weights; /* kept open while parameters point into its map, else NULL */
+    tw_shards *weights;   /* kept open while parameters point into its map, else NULL */
+    struct tw_lora *lora; /* its adapter (lora.h), NULL: none */
+    size_t own_params;    /* the architecture's, before those of `extra` */
     char *path;
 };
 
 typedef enum tw_use {
-    TW_USE_FROZEN,   /* values only */
-    TW_USE_TRAINABLE /* values and gradients, writable */
+    TW_USE_FROZEN,    /* values only */
+    TW_USE_TRAINABLE, /* values and gradients, writable; an adapter is merged into them */
+    TW_USE_ADAPTER    /* the same of the adapter, values only of all else */
 } tw_use;
 
 /* Opens a folder. Fails, naming file and field or tensor, on: not a folder, missing
@@ -93,15 +97,25 @@ tw_model *tw_model_open(const char *folder, tw_use use);
 tw_model *tw_model_open_with(const char *folder, tw_use use, tw_declare_extra *extra, void *context,
                              bool *found);
 
+/* The same in two steps, for what is to be known before memory is taken. Describing reads config
+ * and tokenizer and declares the parameters, without values; the model cannot be used yet. */
+tw_model *tw_model_describe(const char *folder, tw_declare_extra *extra, void *context);
+/* Checks and takes the weights. *found as above, or NULL. After a failure the model is only to be
+ * freed. */
+int tw_model_load(tw_model *model, tw_use use, bool *found);
+
+/* What training moves: the adapter's parameters if there is one, else the model's. */
+tw_params *tw_model_trained(tw_model *model);
+
 /* From scratch: config.json and a tokenizer; trainable. */
 tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed);
 
 /* Writes config.json, generation_config.json, model.safetensors and the tokenizer's
- * files into an existing folder (see tw_folder_begin). */
+ * files, or the adapter alone, into an existing folder (see tw_folder_begin). */
 int tw_model_save(const tw_model *model, const char *folder);
 void tw_model_free(tw_model *model); /* accepts NULL */
 
-/* 16 hex digits of the weights and config, for provenance. */
+/* 16 hex digits of the weights and config, of an adapter and its base, for provenance. */
 int tw_model_digest(const char *folder, char digest[17]);
 
 /* Folders that appear whole: tw_folder_begin makes a temporary folder beside path

@@ -1,10 +1,11 @@
-/* Model folders, as from_pretrained opens them. */
+/* Model folders, as from_pretrained opens them, and adapters, as PEFT does. */
 
 #include <stdlib.h>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "model/config.h"
+#include "model/lora.h"
 #include "model/model.h"
 #include "model/weights.h"
 
@@ -57,8 +58,13 @@ static int save_generation_config(const tw_model *model, const char *folder)
 
 int tw_model_save(const tw_model *model, const char *folder)
 {
+    if (model->lora && !model->lora->merged)
+        return tw_lora_save(model, folder);
     if (tw_tokenizer_save(model->tokenizer, folder) < 0 || save_config(model, folder) < 0 ||
         save_generation_config(model, folder) < 0)
         return -1;
-    return tw_weights_save(model, folder);
+    char *path = tw_join_path(folder, "model.safetensors");
+    int status = tw_weights_write(&model->params, path);
+    free(path);
+    return status;
 }

@@ -155,9 +155,8 @@ int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_
     return status;
 }
 
-int tw_weights_save(const tw_model *model, const char *folder)
+int tw_weights_write(const tw_params *params, const char *path)
 {
-    const tw_params *params = &model->params;
     tw_array *arrays = tw_alloc(params->count, sizeof *arrays);
     for (size_t i = 0; i < params->count; i++) {
         const tw_tensor *tensor = params->tensors[i];
@@ -170,9 +169,7 @@ int tw_weights_save(const tw_model *model, const char *folder)
         if (tensor->rank == 1)
             arrays[i].shape[0] = tensor->width;
     }
-    char *path = tw_join_path(folder, "model.safetensors");
     int status = tw_safetensors_write(path, arrays, params->count);
-    free(path);
     free(arrays);
     return status;
 }

@@ -12,7 +12,7 @@
  * keeps open; all others are copied. Shapes are checked before memory is taken. */
 int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_count, bool *found);
 
-/* All parameters, under their declared names. */
-int tw_weights_save(const tw_model *model, const char *folder);
+/* All parameters, under their declared names, into a file of that path. */
+int tw_weights_write(const tw_params *params, const char *path);
 
 #endif

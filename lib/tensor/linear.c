@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "tensor/adapter.h"
 #include "tensor/gemm.h"
 #include "tensor/op.h"
 
@@ -64,7 +65,10 @@ tw_tensor *tw_linear(tw_tape *tape, tw_tensor *x, tw_tensor *weight, tw_tensor *
 {
     bool transposed = layout == TW_OUT_IN;
     size_t out = transposed ? weight->rows : weight->width;
-    tw_tensor *y = tw_activation(tape, x->rows, out, x->wants_dx || weight->wants_dx);
+    const tw_adapter *adapter = weight->adapter;
+    bool wants_dx = x->wants_dx || weight->wants_dx;
+    bool adapts = adapter && (adapter->a->wants_dx || adapter->b->wants_dx);
+    tw_tensor *y = tw_activation(tape, x->rows, out, wants_dx || adapts);
     if (tw_tape_recording(tape))
         tw_gemm(false, transposed, x->rows, out, x->width, 1, x->x, x->width, weight->x,
                 weight->width, 0, y->x, out);
@@ -73,10 +77,12 @@ tw_tensor *tw_linear(tw_tape *tape, tw_tensor *x, tw_tensor *weight, tw_tensor *
                      y->x, out);
     if (bias)
         add_bias(y, bias->x);
-    if (y->wants_dx) {
+    if (wants_dx && y->wants_dx) {
         linear *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);
         *op = (linear){x, weight, bias, y, transposed};
         tw_tape_push(tape, linear_backward, op);
     }
+    if (adapter)
+        tw_adapter_apply(tape, adapter, x, y);
     return y;
 }

@@ -46,6 +46,20 @@ void tw_params_allocate(tw_params *params, bool trainable)
     }
 }
 
+void tw_params_own(tw_params *params)
+{
+    if (params->x)
+        return;
+    params->x = tw_alloc(params->size, sizeof *params->x);
+    size_t at = 0;
+    for (size_t i = 0; i < params->count; i++) {
+        tw_tensor *tensor = params->tensors[i];
+        memcpy(params->x + at, tensor->x, tensor->rows * tensor->width * sizeof *tensor->x);
+        tensor->x = params->x + at;
+        at += padded(tensor);
+    }
+}
+
 void tw_params_free(tw_params *params)
 {
     for (size_t i = 0; i < params->count; i++) {

@@ -7,6 +7,8 @@
 
 /* Matrices of fp32, row-major, and the named parameters of a model. */
 
+struct tw_adapter;
+
 typedef struct tw_tensor {
     const char *name; /* in the checkpoint; NULL for activations */
     size_t rows, width;
@@ -14,6 +16,7 @@ typedef struct tw_tensor {
     float *x;      /* [rows, width] */
     float *dx;     /* gradient, the same shape; NULL: none is wanted (frozen) or none yet */
     bool wants_dx; /* an op must propagate into it */
+    const struct tw_adapter *adapter; /* what tw_linear adds to this weight; NULL: nothing */
 } tw_tensor;
 
 /* The parameters of a model, in declaration order. Trainable ones lie end to end
@@ -36,6 +39,10 @@ tw_tensor *tw_params_find(const tw_params *params, const char *name); /* NULL if
  * trainable); tensors are views into params->x and params->dx. */
 void tw_params_allocate(tw_params *params, bool trainable);
 void tw_params_free(tw_params *params);
+
+/* Gives parameters that are views of other memory (a map) values of their own: copies, without
+ * gradients. Nothing if they have them already. */
+void tw_params_own(tw_params *params);
 
 /* Number of values without the padding. */
 size_t tw_params_values(const tw_params *params);
