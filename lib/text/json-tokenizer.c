@@ -26,6 +26,7 @@ struct tw_json_tokenizer {
     tw_bpe *bpe;
     tw_piece_decoder *decoder;
     tw_word_cache *cache;
+    tw_affixes affixes;
     bool byte_level;
     char **shown; /* [size]; NULL where it is the piece itself */
 };
@@ -62,6 +63,9 @@ static int read_parts(tw_json_tokenizer *t, const json_t *json)
     if (tw_added_tokens_read(&t->added, json_object_get(json, "added_tokens"), t->normalizer,
                              t->byte_level, &t->vocabulary) < 0)
         return tw_fail_in("added_tokens");
+    if (tw_post_processor_read(json_object_get(json, "post_processor"), t->vocabulary.size,
+                               &t->affixes) < 0)
+        return tw_fail_in("post_processor");
     return 0;
 }
 
@@ -112,6 +116,7 @@ void tw_json_tokenizer_free(tw_json_tokenizer *t)
         free(t->shown[i]);
     free(t->shown);
     tw_word_cache_free(t->cache);
+    tw_affixes_clear(&t->affixes);
     tw_added_tokens_clear(&t->added);
     tw_normalizer_free(t->normalizer);
     tw_pre_tokenizer_free(t->pre);
@@ -119,6 +124,11 @@ void tw_json_tokenizer_free(tw_json_tokenizer *t)
     tw_piece_decoder_free(t->decoder);
     tw_vocabulary_clear(&t->vocabulary);
     free(t);
+}
+
+const tw_affixes *tw_json_tokenizer_affixes(const tw_json_tokenizer *t)
+{
+    return &t->affixes;
 }
 
 int32_t tw_json_tokenizer_size(const tw_json_tokenizer *t)

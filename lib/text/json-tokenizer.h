@@ -5,16 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text/post-processor.h"
 #include "text/tokenizer.h"
 
 /* Tokenizers as a tokenizer.json describes them (the format of Hugging Face's `tokenizers`
  * 0.20): added tokens, normalizer, pre-tokenizer, model, decoder. Ids are those of its
- * encode(text, add_special_tokens=False); post-processors are not applied. Thread-safe. */
+ * encode(text, add_special_tokens=False). Thread-safe. */
 typedef struct tw_json_tokenizer tw_json_tokenizer;
 
 /* From the whole of the file. NULL with a message that names the field. */
 tw_json_tokenizer *tw_json_tokenizer_new(const json_t *json);
 void tw_json_tokenizer_free(tw_json_tokenizer *tokenizer); /* accepts NULL */
+
+/* What its post-processor puts around a text. Borrowed. */
+const tw_affixes *tw_json_tokenizer_affixes(const tw_json_tokenizer *tokenizer);
 
 /* One above the largest id. */
 int32_t tw_json_tokenizer_size(const tw_json_tokenizer *tokenizer);

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "text/merges-file.h"
+#include "text/token-roles.h"
 
 /* A file as JSON. *json stays NULL when there is no such file. */
 static int parse(const tw_tokenizer_files *files, int file, json_t **json)
@@ -30,52 +31,58 @@ static int parse(const tw_tokenizer_files *files, int file, json_t **json)
 }
 
 /* The usual names of the special tokens, the likeliest first. */
-typedef struct role {
-    const char *key;
-    const char *usual[5];
-} role;
+static const char *const usual[TW_ROLES][4] = {
+    [TW_BOS] = {"<s>", "<|begin_of_text|>", "<|endoftext|>"},
+    [TW_EOS] = {"</s>", "<|end_of_text|>", "<|endoftext|>"},
+    [TW_UNKNOWN] = {"<unk>", "<|endoftext|>"},
+    [TW_PAD] = {"<pad>"}};
 
-static const role bos = {"bos_token", {"<s>", "<|begin_of_text|>", "<|endoftext|>"}};
-static const role eos = {"eos_token", {"</s>", "<|end_of_text|>", "<|endoftext|>"}};
-static const role unknown = {"unk_token", {"<unk>", "<|endoftext|>"}};
-static const role padding = {"pad_token", {"<pad>"}};
-
-/* Whether `from` has a word on the role, and which token: "...", {"content": "..."}, or null. */
-static bool names(const json_t *from, const role *wanted, const char **piece)
+static int32_t find(const void *tokenizer, const char *piece)
 {
-    const json_t *token = json_object_get(from, wanted->key);
-    *piece = json_string_value(json_is_object(token) ? json_object_get(token, "content") : token);
-    return token != NULL;
+    return tw_json_tokenizer_find(tokenizer, piece);
 }
 
-static int32_t find_role(const tw_json_tokenizer *tokenizer, const json_t *config,
-                         const json_t *map, const role *wanted)
+static int32_t find_usual(const tw_json_tokenizer *tokenizer, int role)
 {
-    const char *piece = NULL;
-    if (names(config, wanted, &piece) || names(map, wanted, &piece))
-        return piece ? tw_json_tokenizer_find(tokenizer, piece) : -1;
-    for (size_t i = 0; wanted->usual[i]; i++) {
-        int32_t id = tw_json_tokenizer_find(tokenizer, wanted->usual[i]);
-        if (id >= 0)
-            return id;
-    }
-    return -1;
+    int32_t id = -1;
+    for (size_t i = 0; id < 0 && usual[role][i]; i++)
+        id = tw_json_tokenizer_find(tokenizer, usual[role][i]);
+    return id;
+}
+
+/* Classes of Llama's kind make the post-processor anew. */
+static int find_affixes(const tw_json_tokenizer *tokenizer, tw_tokenizer_kind kind,
+                        const json_t *config, const tw_sentencepiece_ids *special,
+                        tw_affixes *affixes)
+{
+    static const char *const gpt2[] = {"GPT2", NULL};
+    if (kind == TW_TOKENIZER_JSON && tw_token_class_is(config, tw_llama_classes))
+        return tw_token_affixes(config, true, special, affixes);
+    if (kind == TW_VOCAB_MERGES && tw_token_class_is(config, gpt2))
+        return tw_token_affixes(config, false, special, affixes);
+    const tw_affixes *own = tw_json_tokenizer_affixes(tokenizer);
+    for (size_t i = own->before.count; i-- > 0;)
+        tw_affixes_put(affixes, true, own->before.ids[i]);
+    for (size_t i = 0; i < own->after.count; i++)
+        tw_affixes_put(affixes, false, own->after.ids[i]);
+    return 0;
 }
 
 static tw_json_tokenizer *build(const tw_tokenizer_files *files, json_t *const parsed[TW_FILES])
 {
     if (files->kind == TW_TOKENIZER_JSON)
         return tw_json_tokenizer_new(parsed[TW_FILE_JSON]);
-    json_t *described = tw_merges_file_describe(
-        parsed[TW_FILE_VOCAB], files->files[TW_FILE_MERGES].bytes,
-        files->files[TW_FILE_MERGES].size, parsed[TW_FILE_CONFIG], parsed[TW_FILE_ADDED]);
+    json_t *described =
+        tw_merges_file_describe(parsed[TW_FILE_VOCAB], files->files[TW_FILE_MERGES].bytes,
+                                files->files[TW_FILE_MERGES].size, parsed[TW_FILE_CONFIG],
+                                parsed[TW_FILE_SPECIAL], parsed[TW_FILE_ADDED]);
     tw_json_tokenizer *tokenizer = described ? tw_json_tokenizer_new(described) : NULL;
     json_decref(described);
     return tokenizer;
 }
 
 tw_json_tokenizer *tw_json_tokenizer_load(const tw_tokenizer_files *files,
-                                          tw_sentencepiece_ids *special)
+                                          tw_sentencepiece_ids *special, tw_affixes *affixes)
 {
     json_t *parsed[TW_FILES] = {NULL};
     const int wanted[] = {files->main, TW_FILE_CONFIG, TW_FILE_SPECIAL, TW_FILE_ADDED};
@@ -88,10 +95,16 @@ tw_json_tokenizer *tw_json_tokenizer_load(const tw_tokenizer_files *files,
     if (tokenizer) {
         const json_t *config = parsed[TW_FILE_CONFIG], *map = parsed[TW_FILE_SPECIAL];
         *special = (tw_sentencepiece_ids){.size = tw_json_tokenizer_size(tokenizer),
-                                          .unknown = find_role(tokenizer, config, map, &unknown),
-                                          .bos = find_role(tokenizer, config, map, &bos),
-                                          .eos = find_role(tokenizer, config, map, &eos),
-                                          .pad = find_role(tokenizer, config, map, &padding)};
+                                          .unknown = find_usual(tokenizer, TW_UNKNOWN),
+                                          .bos = find_usual(tokenizer, TW_BOS),
+                                          .eos = find_usual(tokenizer, TW_EOS),
+                                          .pad = find_usual(tokenizer, TW_PAD)};
+        tw_token_roles_find(config, map, find, tokenizer, special);
+        if (find_affixes(tokenizer, files->kind, config, special, affixes) < 0) {
+            tw_fail_in("%s", files->path);
+            tw_json_tokenizer_free(tokenizer);
+            tokenizer = NULL;
+        }
     }
     for (int i = 0; i < TW_FILES; i++)
         json_decref(parsed[i]);

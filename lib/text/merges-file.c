@@ -7,27 +7,30 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "text/field.h"
+#include "text/token-roles.h"
 #include "text/utf8.h"
 
 /* Of Qwen2's converter in transformers. */
 static const char qwen2[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
                             "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-static const char *const roles[] = {"bos_token", "eos_token", "unk_token", "pad_token",
-                                    "cls_token", "sep_token", "mask_token"};
-enum { ROLES = sizeof roles / sizeof *roles };
-
 /* The tokenizer classes, and the special tokens that each has where its files name none. */
 static const struct {
-    const char *name; /* the beginning of tokenizer_class */
-    const char *defaults[ROLES];
-    bool nfc;
+    const char *name;               /* the beginning of tokenizer_class */
+    const char *defaults[TW_ROLES]; /* by role */
+    bool nfc, closed;
 } classes[] = {
-    {"GPT2", {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>"}, false},
-    {"Roberta", {"<s>", "</s>", "<unk>", "<pad>", "<s>", "</s>", "<mask>"}, false},
-    {"Qwen2", {NULL, "<|endoftext|>", NULL, "<|endoftext|>"}, true},
+    {"GPT2", {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>"}, false, false},
+    {"Roberta", {"<s>", "</s>", "<unk>", "<pad>", "<s>", "</s>", "<mask>"}, false, true},
+    {"Qwen2", {NULL, "<|endoftext|>", NULL, "<|endoftext|>"}, true, false},
 };
 enum { CLASSES = sizeof classes / sizeof *classes };
+
+/* What the files say; all but vocab may be NULL. */
+typedef struct sources {
+    const json_t *vocab, *config, *map, *added;
+    int class;
+} sources;
 
 /* Where no class is named, the vocabulary tells. */
 static int find_class(const json_t *vocab, const json_t *config)
@@ -72,20 +75,13 @@ static json_t *read_merges(const char *text, size_t size)
     return merges;
 }
 
-/* "…" or {"content": "…"}: the text. */
-static const char *content_of(const json_t *token)
-{
-    const json_t *content = json_is_object(token) ? json_object_get(token, "content") : token;
-    return json_string_value(content);
-}
-
 static bool has(const json_t *tokens, const char *content)
 {
     const json_t *token;
     size_t i;
     json_array_foreach(tokens, i, token)
     {
-        if (strcmp(content_of(token), content) == 0)
+        if (strcmp(tw_token_content(token), content) == 0)
             return true;
     }
     return false;
@@ -94,7 +90,7 @@ static bool has(const json_t *tokens, const char *content)
 /* token: an object whose flags count, or text. */
 static void add_token(json_t *tokens, const json_t *token, json_t *id, bool special, bool lstrip)
 {
-    const char *content = content_of(token);
+    const char *content = tw_token_content(token);
     if (!content || !id || has(tokens, content))
         return;
     json_t *made = json_is_object(token) ? json_copy((json_t *)token) : json_object();
@@ -123,29 +119,55 @@ static void add_listed(json_t *tokens, const json_t *config)
     }
 }
 
-static json_t *added_tokens(json_t *vocab, int class, const json_t *config, const json_t *added)
+/* The token of a role, as the files say or else its usual text. New, NULL if there is none. */
+static json_t *role_token(const sources *from, int role)
+{
+    const json_t *named = NULL;
+    const char *usual = classes[from->class].defaults[role];
+    if (tw_token_role(from->config, from->map, role, &named))
+        return named ? json_incref((json_t *)named) : NULL;
+    return usual ? json_string(usual) : NULL;
+}
+
+/* Borrowed; NULL if the files have no such piece. */
+static json_t *id_of(const sources *from, const char *piece)
+{
+    json_t *id = piece ? json_object_get(from->vocab, piece) : NULL;
+    return id || !piece ? id : json_object_get(from->added, piece);
+}
+
+static json_t *added_tokens(const sources *from)
 {
     json_t *tokens = json_array(), *id;
     const char *content;
-    add_listed(tokens, config);
-    for (size_t i = 0; i < ROLES; i++) {
-        json_t *named = json_object_get(config, roles[i]);
-        const char *usual = classes[class].defaults[i];
-        json_t *token = named || !usual ? json_incref(named) : json_string(usual);
-        const char *text = content_of(token);
-        json_t *known = text ? json_object_get(vocab, text) : NULL;
-        if (text && !known)
-            known = json_object_get(added, text);
-        add_token(tokens, token, known, true, class == 1 && strcmp(roles[i], "mask_token") == 0);
+    add_listed(tokens, from->config);
+    for (int role = 0; role < TW_ROLES; role++) {
+        json_t *token = role_token(from, role);
+        bool lstrip = classes[from->class].closed && role == TW_MASK;
+        add_token(tokens, token, id_of(from, tw_token_content(token)), true, lstrip);
         json_decref(token);
     }
-    json_object_foreach((json_t *)added, content, id)
+    json_object_foreach((json_t *)from->added, content, id)
     {
         json_t *token = json_string(content);
         add_token(tokens, token, id, false, false);
         json_decref(token);
     }
     return tokens;
+}
+
+/* <s> before a text and </s> behind it. */
+static json_t *post_processor(const sources *from)
+{
+    json_t *cls = role_token(from, TW_CLS), *sep = role_token(from, TW_SEP);
+    json_t *cls_id = id_of(from, tw_token_content(cls));
+    json_t *sep_id = id_of(from, tw_token_content(sep)), *made = NULL;
+    if (classes[from->class].closed && cls_id && sep_id)
+        made = json_pack("{s:s, s:[s, O], s:[s, O]}", "type", "RobertaProcessing", "cls",
+                         tw_token_content(cls), cls_id, "sep", tw_token_content(sep), sep_id);
+    json_decref(cls);
+    json_decref(sep);
+    return made ? made : json_null();
 }
 
 static json_t *pre_tokenizer(int class, bool prefix)
@@ -160,20 +182,20 @@ static json_t *pre_tokenizer(int class, bool prefix)
 }
 
 json_t *tw_merges_file_describe(json_t *vocab, const char *merges, size_t size,
-                                const json_t *config, const json_t *added)
+                                const json_t *config, const json_t *map, const json_t *added)
 {
     bool prefix;
     if (tw_field_bool(config, "add_prefix_space", false, &prefix) < 0)
         return NULL;
-    int class = find_class(vocab, config);
-    if (class < 0)
+    const sources from = {vocab, config, map, added, find_class(vocab, config)};
+    if (from.class < 0)
         return NULL;
     json_t *pairs = read_merges(merges, size);
     if (!pairs)
         return NULL;
-    json_t *form = classes[class].nfc ? json_pack("{s:s}", "type", "NFC") : json_null();
-    return json_pack("{s:o, s:o, s:o, s:{s:s}, s:{s:s, s:O, s:o}}", "normalizer", form,
-                     "pre_tokenizer", pre_tokenizer(class, prefix), "added_tokens",
-                     added_tokens(vocab, class, config, added), "decoder", "type", "ByteLevel",
-                     "model", "type", "BPE", "vocab", vocab, "merges", pairs);
+    json_t *form = classes[from.class].nfc ? json_pack("{s:s}", "type", "NFC") : json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:{s:s}, s:{s:s, s:O, s:o}}", "normalizer", form,
+                     "pre_tokenizer", pre_tokenizer(from.class, prefix), "added_tokens",
+                     added_tokens(&from), "post_processor", post_processor(&from), "decoder",
+                     "type", "ByteLevel", "model", "type", "BPE", "vocab", vocab, "merges", pairs);
 }

@@ -16,14 +16,22 @@ static int encode(const tw_prompt_rules *rules, const char *text, tw_ids *ids)
     return status;
 }
 
-static int put_start(const tw_prompt_rules *rules, tw_ids *ids)
+/* Puts before the text what the tokenizer's files say; an empty prompt needs something. */
+static int begin(const tw_prompt_rules *rules, tw_ids *ids)
 {
-    if (rules->start < 0)
+    const tw_ids *before = tw_tokenizer_before(rules->tokenizer);
+    const tw_ids start = {(int32_t *)&rules->start, 1};
+    if (before->count == 0 && ids->count > 0)
+        return 0;
+    if (before->count == 0 && rules->start < 0)
         return tw_fail("prompt: empty, and the model has no token to start from");
+    const tw_ids *head = before->count > 0 ? before : &start;
+    int32_t *whole = tw_alloc(head->count + ids->count, sizeof *whole);
+    memcpy(whole, head->ids, head->count * sizeof *whole);
+    if (ids->count > 0)
+        memcpy(whole + head->count, ids->ids, ids->count * sizeof *whole);
     free(ids->ids);
-    ids->ids = tw_alloc(1, sizeof *ids->ids);
-    ids->ids[0] = rules->start;
-    ids->count = 1;
+    *ids = (tw_ids){whole, head->count + ids->count};
     return 0;
 }
 
@@ -32,12 +40,10 @@ int tw_prompt_encode(const tw_prompt_rules *rules, const char *text, size_t limi
     *ids = (tw_ids){0};
     if (encode(rules, text, ids) < 0)
         return -1;
-    int status = 0;
-    if (ids->count == 0) {
-        status = put_start(rules, ids);
-    } else if (ids->count > limit && rules->strict) {
+    int status = begin(rules, ids);
+    if (status == 0 && ids->count > limit && rules->strict) {
         status = tw_fail("prompt: %zu tokens; expected at most %zu", ids->count, limit);
-    } else if (ids->count > limit) {
+    } else if (status == 0 && ids->count > limit) {
         ids->count = limit;
         status = 1;
     }

@@ -13,13 +13,13 @@
 typedef struct tw_prompt_rules {
     const tw_tokenizer *tokenizer;
     const char *prefix; /* text before every prompt; NULL: none */
-    int32_t start;      /* stands for an empty prompt (BOS, else EOS); -1: it fails */
+    int32_t start;      /* a prompt of no token otherwise is this (BOS, else EOS); -1: it fails */
     bool strict;        /* a prompt beyond the limit fails instead of losing its end */
 } tw_prompt_rules;
 
-/* Encodes prefix and text (apart from any completion) and keeps the first `limit`
- * (>= 1) tokens. Returns 1 when some were cut, 0 when not, -1 on failure. ids->ids is the
- * caller's to free(). */
+/* Encodes prefix and text (apart from any completion), behind what the tokenizer's files put
+ * before a text (tw_tokenizer_before), and keeps the first `limit` (>= 1) tokens. Returns 1 when
+ * some were cut, 0 when not, -1 on failure. ids->ids is the caller's to free(). */
 int tw_prompt_encode(const tw_prompt_rules *rules, const char *text, size_t limit, tw_ids *ids);
 
 #endif

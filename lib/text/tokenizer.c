@@ -10,6 +10,7 @@
 #include "text/charsmap.h"
 #include "text/json-tokenizer.h"
 #include "text/load-json.h"
+#include "text/post-processor.h"
 #include "text/sentencepiece.h"
 #include "text/tokenizer-files.h"
 #include "text/utf8.h"
@@ -21,6 +22,7 @@ struct tw_tokenizer {
     tw_sentencepiece *model; /* of the two, the one that there is */
     tw_json_tokenizer *json;
     tw_sentencepiece_ids special;
+    tw_affixes affixes;
 };
 
 /* Pieces end up in JSON and on terminals. */
@@ -52,7 +54,8 @@ static int load(tw_tokenizer *tokenizer, const char *path)
         return -1;
     if (tokenizer->files.kind == TW_SENTENCEPIECE)
         return load_sentencepiece(tokenizer);
-    tokenizer->json = tw_json_tokenizer_load(&tokenizer->files, &tokenizer->special);
+    tokenizer->json =
+        tw_json_tokenizer_load(&tokenizer->files, &tokenizer->special, &tokenizer->affixes);
     return tokenizer->json ? 0 : -1;
 }
 
@@ -71,6 +74,7 @@ void tw_tokenizer_free(tw_tokenizer *tokenizer)
         return;
     tw_sentencepiece_free(tokenizer->model);
     tw_json_tokenizer_free(tokenizer->json);
+    tw_affixes_clear(&tokenizer->affixes);
     tw_tokenizer_files_clear(&tokenizer->files);
     free(tokenizer);
 }
@@ -88,6 +92,21 @@ int32_t tw_tokenizer_eos(const tw_tokenizer *tokenizer)
 int32_t tw_tokenizer_bos(const tw_tokenizer *tokenizer)
 {
     return tokenizer->special.bos;
+}
+
+int32_t tw_tokenizer_pad(const tw_tokenizer *tokenizer)
+{
+    return tokenizer->special.pad;
+}
+
+const tw_ids *tw_tokenizer_before(const tw_tokenizer *tokenizer)
+{
+    return &tokenizer->affixes.before;
+}
+
+const tw_ids *tw_tokenizer_after(const tw_tokenizer *tokenizer)
+{
+    return &tokenizer->affixes.after;
 }
 
 int tw_tokenizer_encode(const tw_tokenizer *tokenizer, const char *text, size_t length, tw_ids *ids)

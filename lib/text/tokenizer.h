@@ -28,10 +28,17 @@ void tw_tokenizer_free(tw_tokenizer *tokenizer); /* accepts NULL */
 int32_t tw_tokenizer_size(const tw_tokenizer *tokenizer);
 int32_t tw_tokenizer_eos(const tw_tokenizer *tokenizer); /* -1 if it has none */
 int32_t tw_tokenizer_bos(const tw_tokenizer *tokenizer); /* -1 if it has none */
+int32_t tw_tokenizer_pad(const tw_tokenizer *tokenizer); /* -1 if it has none */
 
-/* Encodes text[length] without adding special tokens (what a post-processor or a chat template
- * would put around it). On success ids->ids is
- * the caller's to free(). Thread-safe. */
+/* The special tokens that the files put before and after a text: a post-processor's, or those
+ * of tokenizer_config.json's class (Llama: <s> and nothing; RoBERTa: <s> and </s>; T5: nothing and
+ * </s>); none where they say nothing. Prompts of a decoder have those before, of an encoder
+ * both. Borrowed. */
+const tw_ids *tw_tokenizer_before(const tw_tokenizer *tokenizer);
+const tw_ids *tw_tokenizer_after(const tw_tokenizer *tokenizer);
+
+/* Encodes text[length] without what goes before and after it. On success ids->ids is the
+ * caller's to free(). Thread-safe. */
 int tw_tokenizer_encode(const tw_tokenizer *tokenizer, const char *text, size_t length,
                         tw_ids *ids);
 
