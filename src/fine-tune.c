@@ -10,6 +10,7 @@
 #include "core/option.h"
 #include "core/progress.h"
 #include "core/rng.h"
+#include "model/masked-lm.h"
 #include "train/loop.h"
 #include "train/objective.h"
 #include "train/policy.h"
@@ -217,7 +218,7 @@ static int open_models(run *run)
     tw_learner *learner = &run->learner;
     learner->policy = init_path ? tw_model_init(init_path, tokenizer_path, (uint64_t)common.seed)
                                 : tw_policy_describe(policy_path, &policy, (uint64_t)common.seed);
-    if (!learner->policy)
+    if (!learner->policy || tw_model_check_causal(learner->policy) != 0)
         return -1;
     if (!guidance_path)
         return 0;

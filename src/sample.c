@@ -9,6 +9,7 @@
 #include "core/option.h"
 #include "core/progress.h"
 #include "model/decode.h"
+#include "model/masked-lm.h"
 #include "model/model.h"
 #include "stream/output.h"
 #include "stream/record.h"
@@ -198,6 +199,7 @@ static int open_run(run *run, char **files, int count)
         .prompt_field = text.prompt_field, .need = TW_NEED_PROMPT, .max_errors = common.max_errors};
     run->ring = tw_alloc(WINDOW, sizeof *run->ring);
     if (!(run->model = tw_model_open(model_path, TW_USE_FROZEN)) ||
+        tw_model_check_causal(run->model) != 0 ||
         !(run->records = tw_records_open(files, count, &records)))
         return -1;
     if (!(run->new_tokens = tw_max_new_tokens(run->model, max_new_tokens)))

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "model/masked-lm.h"
 
 static const char SETTINGS[] = "guidance.json";
 static const char *const aggregate_names[] = {"average", "sum", "softmax", "softmin"};
@@ -100,7 +101,7 @@ static tw_guidance *open_with(const char *folder, tw_use use, const tw_guidance_
     tw_guidance *guidance = tw_alloc(1, sizeof *guidance);
     guidance->settings = *settings;
     guidance->model = tw_model_open_with(folder, use, declare_head, guidance, found);
-    if (guidance->model)
+    if (guidance->model && tw_model_check_causal(guidance->model) == 0)
         return guidance;
     tw_guidance_free(guidance);
     return NULL;

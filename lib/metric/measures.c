@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "model/masked-lm.h"
 
 static int add(tw_measures *measures, tw_measure *measure)
 {
@@ -28,7 +29,8 @@ static tw_sequence_options reading(tw_measures *measures, const tw_measures_opti
 
 static int add_model(tw_measures *measures, const tw_measures_options *options)
 {
-    if (!(measures->model = tw_model_open(options->model, TW_USE_FROZEN)))
+    if (!(measures->model = tw_model_open(options->model, TW_USE_FROZEN)) ||
+        tw_model_check_causal(measures->model) != 0)
         return -1;
     const tw_sequence_options sequences =
         reading(measures, options, options->model, measures->model);

@@ -13,8 +13,8 @@
 #include "model/lora.h"
 #include "model/weights.h"
 
-static const tw_architecture *const architectures[] = {&tw_gpt2, &tw_llama, &tw_mistral, &tw_qwen2,
-                                                       &tw_qwen3};
+static const tw_architecture *const architectures[] = {&tw_gpt2,  &tw_llama, &tw_mistral,
+                                                       &tw_qwen2, &tw_qwen3, &tw_roberta};
 
 const tw_architecture *tw_architecture_find(const char *model_type)
 {
@@ -32,8 +32,9 @@ static int configure(tw_model *model)
         return tw_fail("model_type: %s", field ? "expected text" : "missing");
     model->architecture = tw_architecture_find(type);
     if (!model->architecture)
-        return tw_fail(
-            "model_type: %s is not supported (gpt2, llama, mistral, qwen2 and qwen3 are)", type);
+        return tw_fail("model_type: %s is not supported (gpt2, llama, mistral, qwen2, qwen3 and "
+                       "roberta are)",
+                       type);
     return model->architecture->configure(model->json, &model->config);
 }
 

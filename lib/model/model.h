@@ -32,9 +32,22 @@ typedef struct tw_config {
     bool qkv_bias, output_bias, mlp_bias;
     bool head_norms; /* queries and keys are normalised, a head at a time */
     tw_rope_config rope;
+    /* Of a masked LM. */
+    int32_t pad;        /* the padding token; positions of text begin behind its number */
+    size_t token_types; /* embeddings of which the first is added to every token */
 } tw_config;
 
 typedef struct tw_model tw_model;
+
+/* What makes an architecture that of a masked LM (masked-lm.h). */
+typedef struct tw_masked_lm {
+    /* Hidden states after the first `layers` blocks, [batch->rows, hidden_size]. */
+    tw_tensor *(*states)(const tw_model *model, tw_tape *tape, const tw_batch *batch,
+                         size_t layers);
+    /* What the head makes of the last states, [rows, hidden_size], before they meet the output
+     * embedding and bias. */
+    tw_tensor *(*head)(const tw_model *model, tw_tape *tape, tw_tensor *states);
+} tw_masked_lm;
 
 /* One architecture: one file of forward code. */
 typedef struct tw_architecture {
@@ -42,6 +55,7 @@ typedef struct tw_architecture {
     const char *class_name; /* in transformers: "GPT2LMHeadModel" */
     const char *prefix;     /* of its own parameters' names; files may leave it out */
     const char *tied;       /* what files may call the output embedding a second time */
+    const char *tied_bias;  /* the same of the output bias, where there is one */
 
     /* Whether a tensor is a constant that older files carry, to be passed over silently. */
     bool (*is_buffer)(const char *name);
@@ -57,11 +71,13 @@ typedef struct tw_architecture {
 
     /* Hidden states after the final norm, [batch->rows, hidden_size]. */
     tw_tensor *(*forward)(const tw_model *model, tw_tape *tape, const tw_batch *batch);
+
+    const tw_masked_lm *masked; /* NULL: a causal LM, which writes */
 } tw_architecture;
 
 /* NULL for a type that is not known (no message). */
 const tw_architecture *tw_architecture_find(const char *model_type);
-extern const tw_architecture tw_gpt2, tw_llama, tw_mistral, tw_qwen2, tw_qwen3;
+extern const tw_architecture tw_gpt2, tw_llama, tw_mistral, tw_qwen2, tw_qwen3, tw_roberta;
 
 struct tw_model {
     const tw_architecture *architecture;
@@ -69,6 +85,7 @@ struct tw_model {
     json_t *json; /* config.json as read, written back with unknown fields kept */
     tw_params params;
     tw_tensor *output_embedding; /* [vocab_size, hidden_size]: logits = hidden W^T */
+    tw_tensor *output_bias;      /* [1, vocab_size], added to the logits; NULL: none */
     void *state;                 /* of the architecture, free()d with the model */
     tw_tokenizer *tokenizer;
     tw_shards *weights;   /* kept open while parameters point into its map, else NULL */

@@ -60,8 +60,9 @@ int tw_model_save(const tw_model *model, const char *folder)
 {
     if (model->lora && !model->lora->merged)
         return tw_lora_save(model, folder);
-    if (tw_tokenizer_save(model->tokenizer, folder) < 0 || save_config(model, folder) < 0 ||
-        save_generation_config(model, folder) < 0)
+    if (tw_tokenizer_save(model->tokenizer, folder) < 0 || save_config(model, folder) < 0)
+        return -1;
+    if (!model->architecture->masked && save_generation_config(model, folder) < 0)
         return -1;
     char *path = tw_join_path(folder, "model.safetensors");
     int status = tw_weights_write(&model->params, path);

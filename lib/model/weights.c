@@ -62,10 +62,21 @@ static int match_arrays(const tw_model *model, const tw_shards *shards, size_t o
     return tw_fail("%s: tensor %s is missing", tw_shards_path(shards), missing->name);
 }
 
-/* The output embedding under its second name must be the same one. */
-static int check_tied(const tw_model *model, const tw_shards *shards, tw_stored stored)
+/* The output layer's parameter of which this is the second name; NULL: of none. */
+static const tw_tensor *tied_to(const tw_model *model, const char *name)
 {
-    const tw_array *own = find_array(model, shards, model->output_embedding).array;
+    if (strcmp(name, model->architecture->tied) == 0)
+        return model->output_embedding;
+    if (model->output_bias && strcmp(name, model->architecture->tied_bias) == 0)
+        return model->output_bias;
+    return NULL;
+}
+
+/* A parameter under its second name must be the same one. */
+static int check_tied(const tw_model *model, const tw_shards *shards, const tw_tensor *tensor,
+                      tw_stored stored)
+{
+    const tw_array *own = find_array(model, shards, tensor).array;
     const tw_array *tied = stored.array;
     if (own->dtype == tied->dtype && own->count == tied->count &&
         memcmp(own->data, tied->data, own->count * tw_dtype_size(own->dtype)) == 0)
@@ -96,8 +107,9 @@ static int check_others(const tw_model *model, const tw_shards *shards, const tw
         if (bsearch(&array, sorted, count, sizeof *sorted, compare_pointers) ||
             model->architecture->is_buffer(array->name))
             continue;
-        if (strcmp(array->name, model->architecture->tied) == 0)
-            status = check_tied(model, shards, stored);
+        const tw_tensor *tied = tied_to(model, array->name);
+        if (tied)
+            status = check_tied(model, shards, tied, stored);
         else if (unknown++ == 0)
             first = array->name;
     }

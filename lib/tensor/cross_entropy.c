@@ -22,6 +22,8 @@ static void finish_row(const chunk *at, size_t i)
     const tw_token_loss *token = at->token;
     size_t n = at->vocabulary, row = at->first + i, target = (size_t)token->targets[row];
     float *p = at->logits + i * n;
+    if (token->bias)
+        tw_row_axpy(p, token->bias->x, n, 1);
     float max = tw_row_max(p, n), target_logit = p[target] - max, weighted = 0;
     float sum = 0;
     /* H = log sum - sum p log p', with log p' = logit - max */
@@ -61,6 +63,22 @@ static double finish_chunk(const chunk *at)
     return loss;
 }
 
+enum { COLUMNS = 512 };
+
+/* bias.dx += sum of the rows of d loss / d logits; a block of columns a task. */
+static void add_bias_gradient(const chunk *at)
+{
+    tw_tensor *bias = at->token->bias;
+    if (!at->gradient || !bias || !bias->wants_dx)
+        return;
+#pragma omp parallel for
+    for (size_t first = 0; first < at->vocabulary; first += COLUMNS) {
+        size_t left = at->vocabulary - first, columns = left < COLUMNS ? left : COLUMNS;
+        for (size_t i = 0; i < at->rows; i++)
+            tw_row_axpy(bias->dx + first, at->logits + i * at->vocabulary + first, columns, 1);
+    }
+}
+
 double tw_cross_entropy(tw_tape *tape, tw_tensor *hidden, tw_tensor *weight,
                         const tw_token_loss *loss)
 {
@@ -84,6 +102,7 @@ double tw_cross_entropy(tw_tape *tape, tw_tensor *hidden, tw_tensor *weight,
         else
             tw_gemm_rows(true, at.rows, n, d, x, d, weight->x, d, at.logits, n);
         total += finish_chunk(&at);
+        add_bias_gradient(&at);
         if (dx)
             tw_gemm(false, false, at.rows, d, n, 1, at.logits, n, weight->x, d, fresh ? 0 : 1,
                     dx + at.first * d, d);

@@ -89,12 +89,13 @@ typedef struct tw_token_loss {
     const float *entropy_weight; /* d loss / d entropy (negative rewards entropy); may be NULL */
     float *nll;                  /* out, nats; may be NULL */
     float *entropy;              /* out, nats, of the softmax; may be NULL */
+    tw_tensor *bias;             /* [1, vocabulary], added to the logits; may be NULL */
 } tw_token_loss;
 
-/* logits = hidden W^T (W [vocabulary, width], the output embedding), softmax, nll and
+/* logits = hidden W^T + bias (W [vocabulary, width], the output embedding), softmax, nll and
  * entropy, a chunk of rows at a time, and at once the gradients
  *   d loss / d logits = nll_weight (p - onehot) - entropy_weight p (log p + H)
- * into hidden and W. Returns sum of nll_weight nll + entropy_weight entropy. */
+ * into hidden, W and bias. Returns sum of nll_weight nll + entropy_weight entropy. */
 double tw_cross_entropy(tw_tape *tape, tw_tensor *hidden, tw_tensor *weight,
                         const tw_token_loss *loss);
 

@@ -21,7 +21,7 @@ int32_t *tokens_of(const json_t *list, size_t *count)
     return tokens;
 }
 
-static void add_target(task *task, size_t row, int32_t target)
+void add_target(task *task, size_t row, int32_t target)
 {
     size_t n = task->count++;
     task->rows = tw_realloc(task->rows, n + 1, sizeof *task->rows);
@@ -30,7 +30,7 @@ static void add_target(task *task, size_t row, int32_t target)
     task->targets[n] = target;
 }
 
-static void allocate_outputs(task *task)
+void allocate_outputs(task *task)
 {
     task->nll_weight = tw_alloc(task->count, sizeof(float));
     task->entropy_weight = tw_alloc(task->count, sizeof(float));

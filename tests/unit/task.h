@@ -20,6 +20,10 @@ typedef struct task {
     size_t count;
 } task;
 
+/* One more target; and when all are there, the other arrays. */
+void add_target(task *task, size_t row, int32_t target);
+void allocate_outputs(task *task);
+
 /* All recorded sequences as segments of one batch. */
 task sequences_task(const json_t *recorded);
 

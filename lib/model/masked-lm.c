@@ -1,0 +1,100 @@
+#include "model/masked-lm.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "tensor/vector.h"
+
+int tw_model_check_causal(const tw_model *model)
+{
+    if (!model->architecture->masked)
+        return 0;
+    tw_fail("model_type: %s is a masked language model, which cannot write text; it can judge it, "
+            "as a classifier (rank --by classifier) or for BERTScore (--bertscore-model)",
+            model->architecture->model_type);
+    return model->path ? tw_fail_in("%s", model->path) : -1;
+}
+
+int tw_masked_lm_encode(const tw_model *model, const char *text, size_t length, tw_ids *ids)
+{
+    const tw_config *config = &model->config;
+    *ids = (tw_ids){0};
+    if (!model->architecture->masked)
+        return tw_fail("%s: %s is not a masked language model", model->path,
+                       model->architecture->model_type);
+    if (config->bos < 0 || config->eos < 0 || config->max_positions < 2)
+        return tw_fail("%s: the tokenizer has no <s> and </s> to put around a text", model->path);
+    tw_ids own = {0};
+    if (tw_tokenizer_encode(model->tokenizer, text, length, &own) < 0)
+        return -1;
+    size_t limit = config->max_positions - 2, kept = own.count < limit ? own.count : limit;
+    ids->count = kept + 2;
+    ids->ids = tw_alloc(ids->count, sizeof *ids->ids);
+    ids->ids[0] = config->bos;
+    if (kept > 0)
+        memcpy(ids->ids + 1, own.ids, kept * sizeof *own.ids);
+    ids->ids[kept + 1] = config->eos;
+    free(own.ids);
+    return kept < own.count;
+}
+
+int32_t tw_masked_lm_mask(const tw_model *model)
+{
+    static const char mask[] = "<mask>";
+    tw_ids ids = {0};
+    if (tw_tokenizer_encode(model->tokenizer, mask, sizeof mask - 1, &ids) < 0)
+        return -1;
+    int32_t id = ids.count == 1 ? ids.ids[0] : -1;
+    free(ids.ids);
+    return id;
+}
+
+tw_tensor *tw_masked_lm_states(const tw_model *model, tw_tape *tape, const tw_batch *batch,
+                               size_t layers)
+{
+    return model->architecture->masked->states(model, tape, batch, layers);
+}
+
+/* What meets the output embedding, [count, hidden_size]. */
+static tw_tensor *outputs(const tw_model *model, tw_tape *tape, const tw_batch *batch,
+                          const uint32_t *rows, size_t count)
+{
+    tw_tensor *hidden = model->architecture->forward(model, tape, batch);
+    const tw_masked_lm *masked = model->architecture->masked;
+    hidden = tw_gather(tape, hidden, rows, count);
+    return masked ? masked->head(model, tape, hidden) : hidden;
+}
+
+void tw_lm_logits(const tw_model *model, tw_tape *tape, const tw_batch *batch, const uint32_t *rows,
+                  size_t count, const int32_t *ids, size_t id_count, float *logits)
+{
+    const tw_tensor *bias = model->output_bias, *embedding = model->output_embedding;
+    size_t width = embedding->width;
+    assert(!tw_tape_recording(tape));
+    tw_tensor *x = outputs(model, tape, batch, rows, count);
+    if (!ids) {
+        x = tw_linear(tape, x, model->output_embedding, model->output_bias, TW_OUT_IN);
+        memcpy(logits, x->x, x->rows * x->width * sizeof *logits);
+    }
+    for (size_t i = 0; ids && i < count; i++)
+        for (size_t j = 0; j < id_count; j++) {
+            size_t id = (size_t)ids[j];
+            float logit = tw_row_dot(x->x + i * width, embedding->x + id * width, width);
+            logits[i * id_count + j] = bias ? logit + bias->x[id] : logit;
+        }
+    tw_tape_reset(tape);
+}
+
+double tw_lm_loss(const tw_model *model, tw_tape *tape, const tw_batch *batch, const uint32_t *rows,
+                  size_t count, const tw_token_loss *loss)
+{
+    tw_token_loss biased = *loss;
+    biased.bias = model->output_bias;
+    tw_tensor *x = outputs(model, tape, batch, rows, count);
+    double total = tw_cross_entropy(tape, x, model->output_embedding, &biased);
+    tw_backward(tape);
+    tw_tape_reset(tape);
+    return total;
+}
