@@ -235,8 +235,11 @@ static struct {
 static double cross_entropy(tw_tensor *hidden, tw_tensor *weight)
 {
     tw_tape *tape = tw_tape_new(true);
-    tw_token_loss loss = {token.targets, token.nll_weight, token.entropy_weight, token.nll,
-                          token.entropy};
+    tw_token_loss loss = {.targets = token.targets,
+                          .nll_weight = token.nll_weight,
+                          .entropy_weight = token.entropy_weight,
+                          .nll = token.nll,
+                          .entropy = token.entropy};
     double total = tw_cross_entropy(tape, hidden, weight, &loss);
     tw_backward(tape);
     tw_tape_free(tape);
