@@ -65,7 +65,9 @@ int tw_model_save(const tw_model *model, const char *folder)
     if (!model->architecture->masked && save_generation_config(model, folder) < 0)
         return -1;
     char *path = tw_join_path(folder, "model.safetensors");
-    int status = tw_weights_write(&model->params, path);
+    /* transformers (4.46) takes a tied bias for zero where only its first name is there. */
+    int status = tw_weights_write(&model->params, model->output_bias,
+                                  model->architecture->tied_bias, path);
     free(path);
     return status;
 }

@@ -167,21 +167,29 @@ int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_
     return status;
 }
 
-int tw_weights_write(const tw_params *params, const char *path)
+static tw_array array_of(const tw_tensor *tensor, const char *name)
 {
-    tw_array *arrays = tw_alloc(params->count, sizeof *arrays);
-    for (size_t i = 0; i < params->count; i++) {
-        const tw_tensor *tensor = params->tensors[i];
-        arrays[i] = (tw_array){.name = tensor->name,
-                               .dtype = TW_F32,
-                               .rank = tensor->rank,
-                               .shape = {tensor->rows, tensor->width},
-                               .count = tensor->rows * tensor->width,
-                               .data = tensor->x};
-        if (tensor->rank == 1)
-            arrays[i].shape[0] = tensor->width;
-    }
-    int status = tw_safetensors_write(path, arrays, params->count);
+    tw_array array = {.name = name,
+                      .dtype = TW_F32,
+                      .rank = tensor->rank,
+                      .shape = {tensor->rows, tensor->width},
+                      .count = tensor->rows * tensor->width,
+                      .data = tensor->x};
+    if (tensor->rank == 1)
+        array.shape[0] = tensor->width;
+    return array;
+}
+
+int tw_weights_write(const tw_params *params, const tw_tensor *tied, const char *tied_name,
+                     const char *path)
+{
+    tw_array *arrays = tw_alloc(params->count + 1, sizeof *arrays);
+    size_t count = 0;
+    for (; count < params->count; count++)
+        arrays[count] = array_of(params->tensors[count], params->tensors[count]->name);
+    if (tied)
+        arrays[count++] = array_of(tied, tied_name);
+    int status = tw_safetensors_write(path, arrays, count);
     free(arrays);
     return status;
 }

@@ -12,7 +12,9 @@
  * keeps open; all others are copied. Shapes are checked before memory is taken. */
 int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_count, bool *found);
 
-/* All parameters, under their declared names, into a file of that path. */
-int tw_weights_write(const tw_params *params, const char *path);
+/* All parameters, under their declared names, into a file of that path; `tied`, unless NULL, also
+ * under a second name. */
+int tw_weights_write(const tw_params *params, const tw_tensor *tied, const char *tied_name,
+                     const char *path);
 
 #endif

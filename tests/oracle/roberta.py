@@ -19,21 +19,28 @@ The last sequence holds padding in its middle, which has a position of its own. 
 loss: padding's embeddings do not learn in transformers, and need not here, where none is made.)
 
 Usage: tests/oracle/roberta.py [tests/fixtures]
+       SAVE_TO=FOLDER build/tests/unit/test_roberta; tests/oracle/roberta.py --saved FOLDER
+
+The second form opens what was saved from these models with from_pretrained, which must not warn
+or miss anything, and compares the logits.
 """
 
 import json
 import pathlib
 import shutil
 import sys
+import warnings
 
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import RobertaConfig, RobertaForMaskedLM, RobertaTokenizer, RobertaTokenizerFast
+from transformers import (AutoModelForMaskedLM, AutoTokenizer, RobertaConfig, RobertaForMaskedLM, RobertaTokenizer,
+                          RobertaTokenizerFast)
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from llama import rounded, some  # noqa: E402
+from open_folder import Collector  # noqa: E402
 from tokenizer import sentences  # noqa: E402
 
 VOCABULARY = 509
@@ -138,7 +145,30 @@ def record(model, tokenizer, lengths):
             "mean": {"loss": rounded(loss)[0], "gradients": gradients}}
 
 
+def check_saved(folder, fixtures):
+    """The largest difference of logits, on the scale of the largest one."""
+    collector = Collector()
+    transformers.utils.logging.add_handler(collector)
+    warnings.simplefilter("error", UserWarning)
+    generator = torch.Generator().manual_seed(11)
+    for name in MODELS:
+        original = RobertaForMaskedLM.from_pretrained(fixtures / "roberta" / name, torch_dtype=torch.float32)
+        collector.messages.clear()  # those of old tensors
+        saved, info = AutoModelForMaskedLM.from_pretrained(folder / name, output_loading_info=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder / name)
+        if any(info.values()) or collector.messages:
+            sys.exit(f"{folder / name}: {info} {collector.messages}")
+        ids = torch.randint(4, VOCABULARY, (2, 40), generator=generator)
+        with torch.no_grad():
+            difference = (saved(ids).logits - original(ids).logits).abs().max() / original(ids).logits.abs().max()
+        print(f"{name}: {type(saved).__name__}, {type(tokenizer).__name__}, largest difference {difference:.1e}")
+        if difference > 0:
+            sys.exit(1)
+
+
 def main():
+    if sys.argv[1:2] == ["--saved"]:
+        return check_saved(pathlib.Path(sys.argv[2]), pathlib.Path("tests/fixtures"))
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "tests/fixtures")
     torch.set_num_threads(1)
     shutil.rmtree(folder / "roberta", ignore_errors=True)
@@ -153,6 +183,7 @@ def main():
     with open(folder / "roberta.json", "w", encoding="utf-8") as out:
         json.dump(recorded, out, separators=(",", ":"))
         out.write("\n")
+    return None
 
 
 if __name__ == "__main__":
