@@ -51,6 +51,21 @@ static void gelu_erf_backward(const float *restrict x, const float *restrict dy,
     }
 }
 
+static void silu(const float *restrict x, float *restrict y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] / (1.0F + tw_exp(-x[i]));
+}
+
+static void silu_backward(const float *restrict x, const float *restrict dy, float *restrict dx,
+                          size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float s = 1.0F / (1.0F + tw_exp(-x[i]));
+        dx[i] += dy[i] * (s + x[i] * s * (1.0F - s));
+    }
+}
+
 static void relu(const float *restrict x, float *restrict y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -73,6 +88,7 @@ static const struct {
     backward_fn *backward;
 } kinds[] = {[TW_GELU_TANH] = {gelu, gelu_backward},
              [TW_GELU_ERF] = {gelu_erf, gelu_erf_backward},
+             [TW_SILU] = {silu, silu_backward},
              [TW_RELU] = {relu, relu_backward}};
 
 static void activate_backward(tw_tape *tape, void *args)

@@ -13,9 +13,11 @@ typedef struct block {
     size_t queries;
     tw_sight sight;
     float *p, *ds; /* [queries, keys] scratch */
+    float *dbias;  /* as sight.bias; NULL: none is wanted */
 } block;
 
-/* p = exp(score - log_sum); ds = p (dp - sum p dp) scale, dp = dy v^T (in ds on entry). */
+/* p = exp(score - log_sum); ds = p (dp - sum p dp) scale, dp = dy v^T (in ds on entry). The
+ * bias of a score is not scaled. */
 static void score_gradients(const tw_attend *op, const block *at, const float *log_sum)
 {
     for (size_t r = 0; r < at->queries; r++) {
@@ -26,6 +28,8 @@ static void score_gradients(const tw_attend *op, const block *at, const float *l
         float mean = tw_row_dot(p, ds, limit);
         for (size_t t = 0; t < limit; t++)
             ds[t] = p[t] * (ds[t] - mean) * op->shape.scale;
+        if (at->dbias)
+            tw_row_axpy(at->dbias - r, ds, limit, 1.0F / op->shape.scale);
         memset(p + limit, 0, (at->sight.keys - limit) * sizeof *p);
         memset(ds + limit, 0, (at->sight.keys - limit) * sizeof *ds);
     }
@@ -35,8 +39,7 @@ static void block_backward(const tw_attend *op, const block *at, const tw_piece 
                            size_t count, const float *log_sum)
 {
     size_t size = op->shape.head_size, q_width = op->query.tensor->width, y_width = op->y->width;
-    tw_attention_scores(op, at->q, at->queries, pieces, count, at->sight.own, at->p,
-                        at->sight.keys);
+    tw_attention_scores(op, at->q, at->queries, pieces, count, &at->sight, at->p);
     for (size_t i = 0, t = 0; i < count; i++) {
         size_t length = i + 1 == count ? at->sight.own : pieces[i].length;
         tw_gemm(false, true, at->queries, length, size, 1, at->dy, y_width, pieces[i].v,
@@ -56,16 +59,22 @@ static void block_backward(const tw_attend *op, const block *at, const tw_piece 
     }
 }
 
-static void segment_backward(const tw_attend *op, size_t s, size_t head, tw_scratch *scratch)
+/* What a task writes to beside q, k and v. */
+typedef struct task {
+    float *drelative; /* of its group, by distance, as tw_relative has it; NULL: none is wanted */
+    tw_scratch *scratch;
+} task;
+
+static void segment_backward(const tw_attend *op, size_t s, size_t head, const task *task)
 {
     const tw_segment *segment = &op->batch->segments[s];
     tw_piece pieces[TW_MAX_DEPTH];
     size_t count = tw_attention_pieces(op, s, head, pieces), size = op->shape.head_size;
     for (size_t i = 0; i < segment->length; i += TW_QUERY_BLOCK) {
         size_t left = segment->length - i, queries = left < TW_QUERY_BLOCK ? left : TW_QUERY_BLOCK;
-        tw_sight sight = tw_sight_of(op, segment, segment->past, 0, i, queries);
+        tw_sight sight = tw_attention_sight(op, s, head, pieces, count, i, queries);
         size_t keys = sight.keys, row = segment->first + i;
-        float *p = tw_scratch_room(scratch, 2 * queries * keys, sizeof *p);
+        float *p = tw_scratch_room(task->scratch, 2 * queries * keys, sizeof *p);
         size_t q_at = row * op->query.tensor->width + op->query.offset + head * size;
         block at = {.q = op->query.tensor->x + q_at,
                     .dq = op->query.tensor->dx + q_at,
@@ -73,7 +82,8 @@ static void segment_backward(const tw_attend *op, size_t s, size_t head, tw_scra
                     .queries = queries,
                     .sight = sight,
                     .p = p,
-                    .ds = p + queries * keys};
+                    .ds = p + queries * keys,
+                    .dbias = task->drelative ? task->drelative + sight.bias_at : NULL};
         block_backward(op, &at, pieces, count, op->log_sum + head * op->batch->rows + row);
     }
 }
@@ -87,30 +97,77 @@ static void prepare(tw_tape *tape, tw_tensor *tensor)
         memset(dx, 0, tensor->rows * tensor->width * sizeof *dx);
 }
 
-/* Segments of one tree share keys, and heads of one group do: a task is one tree and one
+/* groups[s]: the first segment that shares keys with s, by its tree or its source. */
+static void group_segments(const tw_attend *op, tw_arena *arena, size_t *groups)
+{
+    const tw_batch *batch = op->batch;
+    size_t sources = op->shape.cross ? batch->encoder->count : 0;
+    size_t *first = tw_arena_alloc(arena, sources, sizeof *first);
+    for (size_t i = 0; i < sources; i++)
+        first[i] = batch->count;
+    for (size_t s = 0; s < batch->count; s++) {
+        const tw_segment *segment = &batch->segments[s];
+        groups[s] = segment->parent < 0 ? s : groups[segment->parent];
+        if (!op->shape.cross)
+            continue;
+        if (first[segment->source] == batch->count)
+            first[segment->source] = s;
+        groups[s] = first[segment->source];
+    }
+}
+
+/* The gradient by distance, summed group after group: whatever the threads do. */
+static void add_relative(const tw_attend *op, const size_t *groups, const float *parts)
+{
+    const tw_relative *relative = op->shape.relative;
+    size_t each = op->shape.heads * tw_relative_width(relative);
+    for (size_t s = 0; s < op->batch->count; s++)
+        if (groups[s] == s)
+            tw_row_axpy(relative->gradients, parts + s * each, each, 1);
+}
+
+/* Segments of one group share keys, and heads of one group do: a task is one of the first and one
  * key-value head, so that no two tasks add to the same gradient. */
+static void run_backward(const tw_attend *op, const size_t *groups, float *parts)
+{
+    const tw_batch *batch = op->batch;
+    size_t heads = op->shape.heads / op->shape.kv_heads;
+    size_t each = parts ? op->shape.heads * tw_relative_width(op->shape.relative) : 0;
+#pragma omp parallel
+    {
+        tw_scratch scratch = {0};
+#pragma omp for schedule(dynamic) collapse(2)
+        for (size_t group = 0; group < batch->count; group++)
+            for (size_t kv_head = 0; kv_head < op->shape.kv_heads; kv_head++) {
+                const task task = {parts ? parts + group * each : NULL, &scratch};
+                for (size_t s = group; s < batch->count; s++)
+                    for (size_t h = 0; groups[s] == group && h < heads; h++)
+                        segment_backward(op, s, kv_head * heads + h, &task);
+            }
+        free(scratch.data);
+    }
+}
+
 void tw_attention_backward(tw_tape *tape, void *args)
 {
-    tw_attend *op = args;
-    const tw_batch *batch = op->batch;
+    const tw_attend *op = args;
+    const tw_relative *relative = op->shape.relative;
+    tw_arena *arena = tw_tape_arena(tape);
     if (!op->y->dx)
         return;
     prepare(tape, op->query.tensor);
     prepare(tape, op->key.tensor);
     prepare(tape, op->value.tensor);
-    size_t *root = tw_arena_alloc(tw_tape_arena(tape), batch->count, sizeof *root);
-    for (size_t s = 0; s < batch->count; s++)
-        root[s] = batch->segments[s].parent < 0 ? s : root[batch->segments[s].parent];
-    size_t group = op->shape.heads / op->shape.kv_heads;
-#pragma omp parallel
-    {
-        tw_scratch scratch = {0};
-#pragma omp for schedule(dynamic) collapse(2)
-        for (size_t tree = 0; tree < batch->count; tree++)
-            for (size_t kv_head = 0; kv_head < op->shape.kv_heads; kv_head++)
-                for (size_t s = tree; s < batch->count; s++)
-                    for (size_t h = 0; root[s] == tree && h < group; h++)
-                        segment_backward(op, s, kv_head * group + h, &scratch);
-        free(scratch.data);
-    }
+    tw_arena_mark mark = tw_arena_now(arena);
+    size_t count = op->batch->count;
+    size_t *groups = tw_arena_alloc(arena, count, sizeof *groups);
+    group_segments(op, arena, groups);
+    float *parts = NULL;
+    if (relative && relative->gradients)
+        parts = tw_arena_zero(arena, count * op->shape.heads * tw_relative_width(relative),
+                              sizeof *parts);
+    run_backward(op, groups, parts);
+    if (parts)
+        add_relative(op, groups, parts);
+    tw_arena_reset(arena, mark);
 }

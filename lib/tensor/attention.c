@@ -31,6 +31,30 @@ static float *cached(const tw_cache *cache, size_t slot, size_t layer, size_t wh
     return at->data + (layer * 2 + which) * at->capacity * cache->width;
 }
 
+static float *cached_source(const tw_cache *cache, const tw_slot *slot, size_t layer, size_t which)
+{
+    return slot->source + (layer * 2 + which) * slot->source_length * cache->width;
+}
+
+/* Of a segment's source, that the segment shares with its ancestors. */
+static tw_piece piece_of_source(const tw_attend *op, const tw_segment *segment, size_t kv_head)
+{
+    const tw_cache *cache = op->batch->cache;
+    if (!cache) {
+        assert(segment->source >= 0);
+        return piece_of_batch(op, &op->batch->encoder->segments[segment->source], kv_head);
+    }
+    const tw_slot *slot = &cache->slots[segment->slot];
+    while (slot->parent >= 0)
+        slot = &cache->slots[slot->parent];
+    size_t at = kv_head * op->shape.head_size;
+    return (tw_piece){.k = cached_source(cache, slot, op->shape.layer, 0) + at,
+                      .v = cached_source(cache, slot, op->shape.layer, 1) + at,
+                      .stride = cache->width,
+                      .v_stride = cache->width,
+                      .length = slot->source_length};
+}
+
 static tw_piece piece_of_cache(const tw_attend *op, size_t slot, size_t new_tokens, size_t kv_head)
 {
     const tw_cache *cache = op->batch->cache;
@@ -48,6 +72,10 @@ size_t tw_attention_pieces(const tw_attend *op, size_t segment, size_t head, tw_
     size_t kv_head = head / (op->shape.heads / op->shape.kv_heads);
     tw_piece reversed[TW_MAX_DEPTH];
     size_t count = 0;
+    if (op->shape.cross) {
+        pieces[0] = piece_of_source(op, &batch->segments[segment], kv_head);
+        return 1;
+    }
     if (batch->cache) {
         size_t new_tokens = batch->segments[segment].length;
         for (int64_t slot = (int64_t)batch->segments[segment].slot; slot >= 0;
@@ -72,11 +100,45 @@ static size_t piece_length(const tw_piece *pieces, size_t count, size_t i, size_
     return i + 1 == count ? own : pieces[i].length;
 }
 
+tw_sight tw_attention_sight(const tw_attend *op, size_t segment, size_t head,
+                            const tw_piece *pieces, size_t count, size_t i, size_t queries)
+{
+    const tw_segment *at = &op->batch->segments[segment];
+    const tw_relative *relative = op->shape.relative;
+    size_t last = pieces[count - 1].length, others = 0;
+    for (size_t p = 0; p + 1 < count; p++)
+        others += pieces[p].length;
+    tw_sight sight = {.own = last, .first = others + last};
+    if (!op->shape.bidirectional && !op->shape.cross) {
+        size_t before = last - at->length; /* own tokens in the cache */
+        sight.own = before + i + queries;
+        sight.first = others + before + i + 1;
+        sight.step = 1;
+    }
+    sight.keys = others + sight.own;
+    if (relative) { /* keys stand at positions 0, 1 ... */
+        sight.bias_at = head * tw_relative_width(relative) + relative->longest - 1 - at->past - i;
+        sight.bias = relative->values + sight.bias_at;
+    }
+    return sight;
+}
+
+static void add_bias(const tw_sight *sight, float *scores, size_t queries)
+{
+    for (size_t r = 0; r < queries; r++) {
+        const float *bias = sight->bias - r;
+        float *row = scores + r * sight->keys;
+        size_t limit = sight->first + r * sight->step;
+        for (size_t t = 0; t < limit; t++)
+            row[t] += bias[t];
+    }
+}
+
 void tw_attention_scores(const tw_attend *op, const float *q, size_t queries,
-                         const tw_piece *pieces, size_t count, size_t own, float *scores,
-                         size_t keys)
+                         const tw_piece *pieces, size_t count, const tw_sight *sight, float *scores)
 {
     size_t size = op->shape.head_size, q_width = op->query.tensor->width, at = 0;
+    size_t own = sight->own, keys = sight->keys;
     for (size_t i = 0; i < count; i++) {
         size_t length = piece_length(pieces, count, i, own);
         if (queries >= FEW_QUERIES) {
@@ -91,6 +153,8 @@ void tw_attention_scores(const tw_attend *op, const float *q, size_t queries,
         }
         at += length;
     }
+    if (sight->bias)
+        add_bias(sight, scores, queries);
 }
 
 /* y[queries, head_size] = p v over the pieces */
@@ -136,16 +200,14 @@ static void attend(const tw_attend *op, size_t s, size_t head, tw_scratch *scrat
     const tw_segment *segment = &op->batch->segments[s];
     tw_piece pieces[TW_MAX_DEPTH];
     size_t count = tw_attention_pieces(op, s, head, pieces), size = op->shape.head_size;
-    size_t own_before = pieces[count - 1].length - segment->length;
-    size_t others = segment->past - own_before;
     for (size_t i = 0; i < segment->length; i += TW_QUERY_BLOCK) {
         size_t left = segment->length - i, queries = left < TW_QUERY_BLOCK ? left : TW_QUERY_BLOCK;
-        tw_sight sight = tw_sight_of(op, segment, others, own_before, i, queries);
+        tw_sight sight = tw_attention_sight(op, s, head, pieces, count, i, queries);
         size_t row = segment->first + i;
         float *scores = tw_scratch_room(scratch, queries * sight.keys, sizeof *scores);
         const float *q =
             op->query.tensor->x + row * op->query.tensor->width + op->query.offset + head * size;
-        tw_attention_scores(op, q, queries, pieces, count, sight.own, scores, sight.keys);
+        tw_attention_scores(op, q, queries, pieces, count, &sight, scores);
         softmax_rows(scores, queries, &sight,
                      op->log_sum ? op->log_sum + head * op->batch->rows + row : NULL);
         weigh_values(op, scores, queries, sight.keys, pieces, count, sight.own,
@@ -153,37 +215,57 @@ static void attend(const tw_attend *op, size_t s, size_t head, tw_scratch *scrat
     }
 }
 
+static void copy_columns(const tw_columns *from, size_t first, size_t rows, size_t width, float *to)
+{
+    const float *x = from->tensor->x + first * from->tensor->width + from->offset;
+    for (size_t i = 0; i < rows; i++)
+        memcpy(to + i * width, x + i * from->tensor->width, width * sizeof *to);
+}
+
 /* New keys and values go to their slots before anybody looks at them. */
 static void fill_cache(const tw_attend *op)
 {
     const tw_batch *batch = op->batch;
-    size_t width = batch->cache->width;
+    size_t width = batch->cache->width, layer = op->shape.layer;
 #pragma omp parallel for
     for (size_t s = 0; s < batch->count; s++) {
         const tw_segment *segment = &batch->segments[s];
-        const tw_slot *slot = &batch->cache->slots[segment->slot];
-        float *k = cached(batch->cache, segment->slot, op->shape.layer, 0) + slot->length * width;
-        float *v = cached(batch->cache, segment->slot, op->shape.layer, 1) + slot->length * width;
-        for (size_t i = 0; i < segment->length; i++) {
-            size_t row = segment->first + i;
-            memcpy(k + i * width, op->key.tensor->x + row * op->key.tensor->width + op->key.offset,
-                   width * sizeof *k);
-            memcpy(v + i * width,
-                   op->value.tensor->x + row * op->value.tensor->width + op->value.offset,
-                   width * sizeof *v);
-        }
+        size_t at = batch->cache->slots[segment->slot].length * width;
+        for (size_t which = 0; which < 2; which++)
+            copy_columns(which ? &op->value : &op->key, segment->first, segment->length, width,
+                         cached(batch->cache, segment->slot, layer, which) + at);
+    }
+}
+
+/* The same for sources, that come with the first segment of a slot. */
+static void fill_sources(const tw_attend *op)
+{
+    const tw_batch *batch = op->batch;
+    size_t width = batch->cache->width, layer = op->shape.layer;
+#pragma omp parallel for
+    for (size_t s = 0; s < batch->count; s++) {
+        if (batch->segments[s].source < 0)
+            continue;
+        const tw_segment *source = &batch->encoder->segments[batch->segments[s].source];
+        const tw_slot *slot = &batch->cache->slots[batch->segments[s].slot];
+        for (size_t which = 0; which < 2; which++)
+            copy_columns(which ? &op->value : &op->key, source->first, source->length, width,
+                         cached_source(batch->cache, slot, layer, which));
     }
 }
 
 tw_tensor *tw_attention(tw_tape *tape, tw_columns query, tw_columns key, tw_columns value,
                         const tw_attention_shape *shape, const tw_batch *batch)
 {
-    bool wants_dx = query.tensor->wants_dx || key.tensor->wants_dx || value.tensor->wants_dx;
+    bool wants_dx = query.tensor->wants_dx || key.tensor->wants_dx || value.tensor->wants_dx ||
+                    (shape->relative && shape->relative->gradients);
     tw_tensor *y = tw_activation(tape, batch->rows, shape->heads * shape->head_size, wants_dx);
     tw_attend op = {query, key, value, *shape, batch, y, NULL};
     if (y->wants_dx)
         op.log_sum = tw_arena_alloc(tw_tape_arena(tape), shape->heads * batch->rows, sizeof(float));
-    if (batch->cache)
+    if (batch->cache && shape->cross)
+        fill_sources(&op);
+    else if (batch->cache)
         fill_cache(&op);
 #pragma omp parallel
     {

@@ -65,3 +65,42 @@ tw_tensor *tw_gated_silu(tw_tape *tape, tw_tensor *gate, tw_tensor *up)
     }
     return y;
 }
+
+typedef struct multiply {
+    tw_tensor *a, *b, *y;
+} multiply;
+
+/* Where a is b both gradients go to the same place, one after the other. */
+static void multiply_backward(tw_tape *tape, void *args)
+{
+    multiply *op = args;
+    if (!op->y->dx)
+        return;
+    float *da = gradient_of(tape, op->a), *db = gradient_of(tape, op->b);
+    size_t count = op->y->rows * op->y->width;
+    const float *dy = op->y->dx, *a = op->a->x, *b = op->b->x;
+#pragma omp parallel for
+    for (size_t i = 0; i < count; i++) {
+        if (da)
+            da[i] += dy[i] * b[i];
+        if (db)
+            db[i] += dy[i] * a[i];
+    }
+}
+
+tw_tensor *tw_multiply(tw_tape *tape, tw_tensor *a, tw_tensor *b)
+{
+    tw_tensor *y = tw_activation(tape, a->rows, a->width, a->wants_dx || b->wants_dx);
+    size_t count = a->rows * a->width;
+    float *restrict to = y->x;
+    const float *restrict left = a->x, *restrict right = b->x;
+#pragma omp parallel for simd
+    for (size_t i = 0; i < count; i++)
+        to[i] = left[i] * right[i];
+    if (y->wants_dx) {
+        multiply *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);
+        *op = (multiply){a, b, y};
+        tw_tape_push(tape, multiply_backward, op);
+    }
+    return y;
+}

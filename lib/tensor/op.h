@@ -40,6 +40,7 @@ tw_tensor *tw_rms_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, float epsil
 typedef enum tw_activation_kind {
     TW_GELU_TANH, /* 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): "gelu_new" */
     TW_GELU_ERF,  /* x Phi(x), Phi the normal distribution: "gelu" */
+    TW_SILU,      /* x / (1 + exp(-x)): "silu", "swish" */
     TW_RELU
 } tw_activation_kind;
 
@@ -47,6 +48,12 @@ tw_tensor *tw_activate(tw_tape *tape, tw_tensor *x, tw_activation_kind kind);
 
 /* SwiGLU's product (Shazeer 2020): gate / (1 + exp(-gate)) * up, the same shape. */
 tw_tensor *tw_gated_silu(tw_tape *tape, tw_tensor *gate, tw_tensor *up);
+
+/* factor * x. */
+tw_tensor *tw_scale(tw_tape *tape, tw_tensor *x, float factor);
+
+/* a * b, element by element, the same shape. */
+tw_tensor *tw_multiply(tw_tape *tape, tw_tensor *a, tw_tensor *b);
 
 /* a + b, the same shape. */
 tw_tensor *tw_add(tw_tape *tape, tw_tensor *a, tw_tensor *b);
@@ -70,11 +77,31 @@ typedef struct tw_columns {
     size_t offset;
 } tw_columns;
 
+/* What a score gains by the distance of key and query (T5's relative positions, Raffel et al.
+ * 2020), for all layers that share a table: table[bucket of key - query, head]. In the tape's
+ * arena; its gradient reaches the table when the tape is replayed. */
+typedef struct tw_relative tw_relative;
+typedef struct tw_buckets {
+    size_t max_distance; /* beyond it all distances share a bucket */
+    bool bidirectional;  /* half of the buckets for keys behind the query; else none */
+} tw_buckets;
+
+/* table [buckets, heads], at least 4 buckets; batch: that attention runs over. */
+const tw_relative *tw_relative_of(tw_tape *tape, tw_tensor *table, tw_buckets rule,
+                                  const tw_batch *batch);
+
+/* The bucket of a distance (key - query), of `buckets` in all: one each for the nearest half,
+ * wider and wider ones for the others. */
+size_t tw_relative_bucket(int64_t distance, size_t buckets, tw_buckets rule);
+
 typedef struct tw_attention_shape {
     size_t heads, kv_heads, head_size; /* heads is a multiple of kv_heads */
     size_t layer;                      /* of the batch's cache, if it has one */
     float scale;                       /* of the scores, 1/sqrt(head_size) as a rule */
     bool bidirectional;                /* a row sees all of its segment (an encoder's) */
+    bool cross;                        /* keys and values are rows of batch->encoder: a row sees
+                                          all of its segment's source, and nothing else */
+    const tw_relative *relative;       /* added to the scores; NULL: nothing */
 } tw_attention_shape;
 
 /* softmax(scale q k^T) v over the segments of the batch. [rows, heads * head_size]. The batch

@@ -8,6 +8,8 @@ void tw_batch_clear(tw_batch *batch)
 {
     batch->rows = 0;
     batch->count = 0;
+    if (batch->encoder)
+        tw_batch_clear(batch->encoder);
 }
 
 void tw_batch_free(tw_batch *batch)
@@ -15,6 +17,9 @@ void tw_batch_free(tw_batch *batch)
     free(batch->tokens);
     free(batch->positions);
     free(batch->segments);
+    if (batch->encoder)
+        tw_batch_free(batch->encoder);
+    free(batch->encoder);
     *batch = (tw_batch){0};
 }
 
@@ -42,10 +47,24 @@ static size_t append(tw_batch *batch, const int32_t *tokens, tw_segment segment)
 size_t tw_batch_add(tw_batch *batch, const int32_t *tokens, size_t length, int64_t parent)
 {
     assert(parent < (int64_t)batch->count);
-    tw_segment segment = {.first = batch->rows, .length = length, .parent = parent};
-    if (parent >= 0)
+    tw_segment segment = {.first = batch->rows, .length = length, .parent = parent, .source = -1};
+    if (parent >= 0) {
         segment.past = batch->segments[parent].past + batch->segments[parent].length;
+        segment.source = batch->segments[parent].source;
+    }
     return append(batch, tokens, segment);
+}
+
+size_t tw_batch_add_source(tw_batch *batch, const int32_t *tokens, size_t length)
+{
+    if (!batch->encoder)
+        batch->encoder = tw_alloc(1, sizeof *batch->encoder);
+    return tw_batch_add(batch->encoder, tokens, length, -1);
+}
+
+size_t tw_batch_rows(const tw_batch *batch)
+{
+    return batch->rows + (batch->encoder ? batch->encoder->rows : 0);
 }
 
 size_t tw_batch_continue(tw_batch *batch, const int32_t *tokens, size_t length, size_t slot)
@@ -58,7 +77,8 @@ size_t tw_batch_continue(tw_batch *batch, const int32_t *tokens, size_t length, 
                                .length = length,
                                .parent = -1,
                                .past = tw_cache_past(batch->cache, slot),
-                               .slot = slot});
+                               .slot = slot,
+                               .source = -1});
 }
 
 void tw_cache_init(tw_cache *cache, size_t layers, size_t width, size_t slots)
@@ -71,8 +91,10 @@ void tw_cache_init(tw_cache *cache, size_t layers, size_t width, size_t slots)
 
 void tw_cache_free(tw_cache *cache)
 {
-    for (size_t i = 0; i < cache->count; i++)
+    for (size_t i = 0; i < cache->count; i++) {
         free(cache->slots[i].data);
+        free(cache->slots[i].source);
+    }
     free(cache->slots);
     *cache = (tw_cache){0};
 }
@@ -87,6 +109,18 @@ void tw_cache_open(tw_cache *cache, size_t slot, size_t capacity, int64_t parent
     }
     at->length = 0;
     at->parent = parent;
+    at->source_length = 0;
+}
+
+void tw_cache_open_source(tw_cache *cache, size_t slot, size_t length)
+{
+    tw_slot *at = &cache->slots[slot];
+    if (length > at->source_capacity) {
+        free(at->source);
+        at->source = tw_alloc(length * cache->layers * 2, cache->width * sizeof(float));
+        at->source_capacity = length;
+    }
+    at->source_length = length;
 }
 
 void tw_cache_commit(const tw_batch *batch)
