@@ -229,7 +229,12 @@ static int open_models(run *run)
         return tw_fail("%s: its tokenizer is not that of the policy; learn guidance from this "
                        "policy's samples",
                        guidance_path);
-    if (model->config.max_positions < learner->policy->config.max_positions)
+    const bool apart = tw_has_encoder(&model->config);
+    if (apart != tw_has_encoder(&learner->policy->config))
+        return tw_fail("%s: it and the policy do not read prompts alike: one of them has an "
+                       "encoder",
+                       guidance_path);
+    if (!apart && model->config.max_positions < learner->policy->config.max_positions)
         return tw_fail("%s: its context of %zu tokens is shorter than the policy's %zu",
                        guidance_path, model->config.max_positions,
                        learner->policy->config.max_positions);

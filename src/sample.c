@@ -11,6 +11,7 @@
 #include "model/decode.h"
 #include "model/masked-lm.h"
 #include "model/model.h"
+#include "model/prompt.h"
 #include "stream/output.h"
 #include "stream/record.h"
 #include "text/options.h"
@@ -92,8 +93,12 @@ typedef struct run {
 static int read_item(run *run, item *item)
 {
     const tw_config *config = &run->model->config;
-    tw_prompt_rules rules = {run->model->tokenizer, text.prefix,
-                             config->bos >= 0 ? config->bos : config->eos, text.strict};
+    tw_prompt_rules rules = {run->model->tokenizer,
+                             text.prefix,
+                             config->bos >= 0 ? config->bos : config->eos,
+                             text.strict,
+                             tw_has_encoder(config) && config->eos >= 0,
+                             config->eos};
     for (;;) {
         *item = (struct item){0};
         int status = tw_records_next(run->records, &item->record);
@@ -204,9 +209,8 @@ static int open_run(run *run, char **files, int count)
         return -1;
     if (!(run->new_tokens = tw_max_new_tokens(run->model, max_new_tokens)))
         return -1;
-    run->prompt_limit = run->model->config.max_positions - run->new_tokens;
-    if (text.max_prompt_tokens && (size_t)text.max_prompt_tokens < run->prompt_limit)
-        run->prompt_limit = (size_t)text.max_prompt_tokens;
+    run->prompt_limit =
+        tw_model_prompt_limit(run->model, run->new_tokens, (size_t)text.max_prompt_tokens);
     char digest[17];
     const char *digests[] = {digest};
     if (tw_model_digest(model_path, digest) < 0 ||

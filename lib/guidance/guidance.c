@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "model/masked-lm.h"
+#include "model/prompt.h"
 
 static const char SETTINGS[] = "guidance.json";
 static const char *const aggregate_names[] = {"average", "sum", "softmax", "softmin"};
@@ -173,7 +174,7 @@ void tw_guidance_of(const tw_guidance *guidance, tw_tape *tape, const int32_t *p
                     float *rewards)
 {
     tw_batch batch = {0};
-    size_t root = tw_batch_add(&batch, prompt, prompt_length, -1);
+    size_t root = tw_model_add_prompt(guidance->model, &batch, prompt, prompt_length);
     for (size_t k = 0; k < count; k++)
         tw_batch_add(&batch, generations[k].ids, generations[k].length, (int64_t)root);
     tw_tape_reset(tape);

@@ -6,6 +6,7 @@
 #include "guidance/plackett-luce.h"
 #include "metric/model_measure.h"
 #include "metric/ranking.h"
+#include "model/prompt.h"
 
 enum { PAIRWISE, KENDALL, NDCG, REWARD, COLUMNS };
 static const tw_column columns[COLUMNS] = {[PAIRWISE] = {.name = "pairwise"},
@@ -32,7 +33,7 @@ static void compute(void *context, const tw_sequences *sequences, size_t from, s
         const tw_sequence *sequence = &sequences->all[i];
         const tw_ids *ids = &sequences->prompts[sequence->record];
         if (tw_sequences_opens(sequences, from, i))
-            prompt = tw_batch_add(batch, ids->ids, ids->count, -1);
+            prompt = tw_model_add_prompt(measure->guidance->model, batch, ids->ids, ids->count);
         tw_batch_add(batch, sequence->ids.ids, sequence->ids.count, (int64_t)prompt);
     }
     const tw_tensor *rewards = tw_guidance_rewards(measure->guidance, measure->tape, batch);

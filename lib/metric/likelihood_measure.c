@@ -28,7 +28,7 @@ static void compute(void *context, const tw_sequences *sequences, size_t from, s
         const tw_sequence *sequence = &sequences->all[i];
         const tw_ids *ids = &sequences->prompts[sequence->record];
         if (tw_sequences_opens(sequences, from, i))
-            prompt = tw_forest_prompt(forest, ids->ids, ids->count);
+            prompt = tw_forest_prompt(forest, measure->model, ids->ids, ids->count);
         tw_forest_completion(forest, prompt, sequence->ids.ids, sequence->ids.count);
     }
     tw_forest_loss(forest, measure->model, measure->tape);

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "model/prompt.h"
 #include "tensor/gemm.h"
 
 /* A request under way. */
@@ -46,11 +47,17 @@ enum { LOGIT_ROWS = 256 };
 
 size_t tw_max_new_tokens(const tw_model *model, int64_t max_new_tokens)
 {
-    const size_t context = model->config.max_positions;
+    const bool apart = tw_has_encoder(&model->config);
+    const size_t context = apart ? TW_MAX_GENERATION + 1 : model->config.max_positions;
     if (max_new_tokens == 0)
         return context / 2 < 128 ? context / 2 : 128;
     if ((uint64_t)max_new_tokens < context)
         return (size_t)max_new_tokens;
+    if (apart) {
+        tw_fail("--max-new-tokens %" PRId64 ": expected at most %d", max_new_tokens,
+                TW_MAX_GENERATION);
+        return 0;
+    }
     tw_fail("--max-new-tokens %" PRId64 " leaves no room for a prompt: the model's context is %zu "
             "tokens",
             max_new_tokens, context);
@@ -100,7 +107,9 @@ static void allocate_samples(tw_request *request, size_t limit)
 /* Tokens that a generation of the request may have. */
 static size_t limit_of(const decoder *d, const tw_request *request)
 {
-    const size_t room = d->model->config.max_positions - request->length;
+    const tw_config *config = &d->model->config;
+    const size_t room =
+        tw_has_encoder(config) ? TW_MAX_GENERATION : config->max_positions - request->length;
     return d->options->max_new_tokens < room ? d->options->max_new_tokens : room;
 }
 
@@ -116,11 +125,11 @@ static job *admit(decoder *d, tw_request *request)
     new->limit = limit_of(d, request);
     new->open = request->count;
     new->tokens = needed(d, request);
-    new->slot = take_slot(d, request->length, -1);
+    new->slot = take_slot(d, tw_model_prompt_rows(d->model, request->length), -1);
     request->samples = tw_alloc(request->count, sizeof *request->samples);
     allocate_samples(request, new->limit);
     d->tokens += new->tokens;
-    tw_batch_continue(&d->batch, request->prompt, request->length, new->slot);
+    tw_model_open_prompt(d->model, &d->batch, request->prompt, request->length, new->slot);
     return new;
 }
 
@@ -136,10 +145,11 @@ static void draw_next(decoder *d, const strand *at, const float *logits)
     int32_t *seen = NULL;
     size_t seen_count = 0;
     if (d->options->sampling.repetition_penalty != 1) {
-        seen_count = request->length + sample->count;
+        const size_t before = tw_model_prompt_rows(d->model, request->length);
+        seen_count = before + sample->count;
         seen = tw_alloc(seen_count, sizeof *seen);
-        memcpy(seen, request->prompt, request->length * sizeof *seen);
-        memcpy(seen + request->length, sample->tokens, sample->count * sizeof *seen);
+        memcpy(seen, tw_model_prompt_ids(d->model, request->prompt), before * sizeof *seen);
+        memcpy(seen + before, sample->tokens, sample->count * sizeof *seen);
     }
     tw_draw drawn = tw_sample_token(&d->samplers[omp_get_thread_num()], &d->options->sampling,
                                     logits, config->vocab_size, seen, seen_count,
@@ -223,18 +233,16 @@ static void reserve(decoder *d, size_t count)
     d->strands = tw_realloc(d->strands, d->capacity, sizeof *d->strands);
 }
 
-/* Forward over the batch, and the hidden states at the last token of each segment. */
-static float *last_hidden(decoder *d)
+/* Forward over the batch, and the states at the last token of each segment. */
+static const float *last_hidden(decoder *d)
 {
-    size_t width = d->model->config.hidden_size;
     tw_tensor *hidden = d->model->architecture->forward(d->model, d->tape, &d->batch);
     tw_cache_commit(&d->batch);
-    float *last = tw_arena_alloc(tw_tape_arena(d->tape), d->batch.count * width, sizeof *last);
-    for (size_t s = 0; s < d->batch.count; s++) {
-        size_t row = d->batch.segments[s].first + d->batch.segments[s].length - 1;
-        memcpy(last + s * width, hidden->x + row * width, width * sizeof *last);
-    }
-    return last;
+    uint32_t *last = tw_arena_alloc(tw_tape_arena(d->tape), d->batch.count, sizeof *last);
+    for (size_t s = 0; s < d->batch.count; s++)
+        last[s] = (uint32_t)(d->batch.segments[s].first + d->batch.segments[s].length - 1);
+    hidden = tw_gather(d->tape, hidden, last, d->batch.count);
+    return tw_model_states(d->model, d->tape, hidden)->x;
 }
 
 /* Prompts of new requests: computed together, then the first token of each sample. */

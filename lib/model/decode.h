@@ -24,6 +24,9 @@ typedef struct tw_decode_options {
                               request may exceed it) */
 } tw_decode_options;
 
+/* Where positions have no limit a generation ends here. */
+enum { TW_MAX_GENERATION = 1 << 16 };
+
 /* Option of a program that decodes. */
 #define TW_OPTION_MAX_NEW_TOKENS(value)                                                            \
     {                                                                                              \
@@ -45,7 +48,8 @@ typedef struct tw_sample {
 
 /* One prompt. The decoder never looks at `user`. */
 typedef struct tw_request {
-    const int32_t *prompt; /* [length], length >= 1, below the model's max_positions */
+    const int32_t *prompt; /* [length], length >= 1; in a decoder below the model's
+                              max_positions */
     size_t length;
     uint64_t key;       /* of the record, for the random numbers */
     tw_sample *samples; /* [count], filled by the decoder; their arrays are in one

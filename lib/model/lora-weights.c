@@ -86,7 +86,7 @@ int tw_lora_save(const tw_model *model, const char *folder)
     if (tw_lora_write_config(model, folder) < 0)
         return -1;
     char *path = tw_join_path(folder, WEIGHTS);
-    int status = tw_weights_write(&model->lora->params, path);
+    int status = tw_weights_write(&model->lora->params, NULL, NULL, path);
     free(path);
     return status;
 }

@@ -13,8 +13,8 @@
 #include "model/lora.h"
 #include "model/weights.h"
 
-static const tw_architecture *const architectures[] = {&tw_gpt2,  &tw_llama, &tw_mistral,
-                                                       &tw_qwen2, &tw_qwen3, &tw_roberta};
+static const tw_architecture *const architectures[] = {
+    &tw_gpt2, &tw_llama, &tw_mistral, &tw_qwen2, &tw_qwen3, &tw_roberta, &tw_t5};
 
 const tw_architecture *tw_architecture_find(const char *model_type)
 {
@@ -32,8 +32,8 @@ static int configure(tw_model *model)
         return tw_fail("model_type: %s", field ? "expected text" : "missing");
     model->architecture = tw_architecture_find(type);
     if (!model->architecture)
-        return tw_fail("model_type: %s is not supported (gpt2, llama, mistral, qwen2, qwen3 and "
-                       "roberta are)",
+        return tw_fail("model_type: %s is not supported (gpt2, llama, mistral, qwen2, qwen3, "
+                       "roberta and t5 are)",
                        type);
     return model->architecture->configure(model->json, &model->config);
 }
@@ -204,6 +204,12 @@ tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uin
     tw_params_allocate(&model->params, true);
     model->architecture->initialise(model, seed);
     return model;
+}
+
+tw_tensor *tw_model_states(const tw_model *model, tw_tape *tape, tw_tensor *hidden)
+{
+    const float scale = model->config.logit_scale;
+    return scale == 0 || scale == 1 ? hidden : tw_scale(tape, hidden, scale);
 }
 
 void tw_model_free(tw_model *model)

@@ -21,7 +21,8 @@
 
 typedef struct tw_config {
     size_t vocab_size, hidden_size, layers, heads, kv_heads, head_size, intermediate_size;
-    size_t max_positions; /* context length */
+    size_t max_positions; /* context length; of an encoder-decoder: what prompts, and training
+                             completions, are cut to unless told otherwise */
     float norm_epsilon;
     tw_activation_kind activation; /* of the feed-forward layers */
     int32_t bos, eos;              /* -1: none; eos closes what is learned on */
@@ -32,10 +33,21 @@ typedef struct tw_config {
     bool qkv_bias, output_bias, mlp_bias;
     bool head_norms; /* queries and keys are normalised, a head at a time */
     tw_rope_config rope;
-    /* Of a masked LM. */
-    int32_t pad;        /* the padding token; positions of text begin behind its number */
+    int32_t pad; /* pad_token_id, where it matters: in a masked LM, in an encoder-decoder */
+    /* Of a masked LM, where positions of text begin behind the padding token's number. */
     size_t token_types; /* embeddings of which the first is added to every token */
+    /* Of an encoder-decoder (t5.h); `layers` are its decoder's. */
+    size_t encoder_layers;        /* 0: there is no encoder beside a decoder */
+    int32_t start;                /* decoder_start_token_id */
+    bool gated;                   /* feed-forward: activation(a) b */
+    size_t buckets, max_distance; /* of relative positions, see tw_buckets */
+    float logit_scale; /* of hidden states before the output embedding; 0: they are as they are */
 } tw_config;
+
+static inline bool tw_has_encoder(const tw_config *config)
+{
+    return config->encoder_layers > 0;
+}
 
 typedef struct tw_model tw_model;
 
@@ -51,11 +63,13 @@ typedef struct tw_masked_lm {
 
 /* One architecture: one file of forward code. */
 typedef struct tw_architecture {
-    const char *model_type; /* of config.json: "gpt2" */
-    const char *class_name; /* in transformers: "GPT2LMHeadModel" */
-    const char *prefix;     /* of its own parameters' names; files may leave it out */
-    const char *tied;       /* what files may call the output embedding a second time */
-    const char *tied_bias;  /* the same of the output bias, where there is one */
+    const char *model_type;        /* of config.json: "gpt2" */
+    const char *class_name;        /* in transformers: "GPT2LMHeadModel" */
+    const char *prefix;            /* of its own parameters' names; files may leave it out */
+    const char *tied;              /* what files may call the output embedding a second time */
+    const char *tied_bias;         /* the same of the output bias, where there is one */
+    const char *const *embeddings; /* and the first parameter, the input embedding, or call it
+                                      instead; to NULL. NULL: nothing */
 
     /* Whether a tensor is a constant that older files carry, to be passed over silently. */
     bool (*is_buffer)(const char *name);
@@ -69,7 +83,8 @@ typedef struct tw_architecture {
     /* Initial values, a function of (seed, parameter, index) only. */
     void (*initialise)(tw_model *model, uint64_t seed);
 
-    /* Hidden states after the final norm, [batch->rows, hidden_size]. */
+    /* Hidden states after the final norm, [batch->rows, hidden_size]; of a prompt as
+     * prompt.h adds it. */
     tw_tensor *(*forward)(const tw_model *model, tw_tape *tape, const tw_batch *batch);
 
     const tw_masked_lm *masked; /* NULL: a causal LM, which writes */
@@ -77,14 +92,14 @@ typedef struct tw_architecture {
 
 /* NULL for a type that is not known (no message). */
 const tw_architecture *tw_architecture_find(const char *model_type);
-extern const tw_architecture tw_gpt2, tw_llama, tw_mistral, tw_qwen2, tw_qwen3, tw_roberta;
+extern const tw_architecture tw_gpt2, tw_llama, tw_mistral, tw_qwen2, tw_qwen3, tw_roberta, tw_t5;
 
 struct tw_model {
     const tw_architecture *architecture;
     tw_config config;
     json_t *json; /* config.json as read, written back with unknown fields kept */
     tw_params params;
-    tw_tensor *output_embedding; /* [vocab_size, hidden_size]: logits = hidden W^T */
+    tw_tensor *output_embedding; /* [vocab_size, hidden_size]: logits = states W^T */
     tw_tensor *output_bias;      /* [1, vocab_size], added to the logits; NULL: none */
     void *state;                 /* of the architecture, free()d with the model */
     tw_tokenizer *tokenizer;
@@ -126,6 +141,9 @@ tw_params *tw_model_trained(tw_model *model);
 
 /* From scratch: config.json and a tokenizer; trainable. */
 tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed);
+
+/* States to be multiplied with the output embedding, from hidden states (any rows of them). */
+tw_tensor *tw_model_states(const tw_model *model, tw_tape *tape, tw_tensor *hidden);
 
 /* Writes config.json, generation_config.json, model.safetensors and the tokenizer's
  * files, or the adapter alone, into an existing folder (see tw_folder_begin). */

@@ -39,6 +39,10 @@ static int save_config(const tw_model *model, const char *folder)
     json_object_set_new(json, "torch_dtype", json_string("float32"));
     set_token(json, "bos_token_id", model->config.bos);
     set_stops(json, &model->config);
+    if (tw_has_encoder(&model->config)) {
+        set_token(json, "decoder_start_token_id", model->config.start);
+        set_token(json, "pad_token_id", model->config.pad);
+    }
     int status = write_in(folder, "config.json", json);
     json_decref(json);
     return status;
@@ -47,10 +51,13 @@ static int save_config(const tw_model *model, const char *folder)
 static int save_generation_config(const tw_model *model, const char *folder)
 {
     json_t *json = json_object();
-    set_token(json, "bos_token_id", model->config.bos);
-    set_stops(json, &model->config);
+    const tw_config *config = &model->config;
+    set_token(json, "bos_token_id", config->bos);
+    set_stops(json, config);
     /* Generation in transformers wants one; padding never reaches this model. */
-    set_token(json, "pad_token_id", model->config.eos);
+    set_token(json, "pad_token_id", tw_has_encoder(config) ? config->pad : config->eos);
+    if (tw_has_encoder(config))
+        set_token(json, "decoder_start_token_id", config->start);
     int status = write_in(folder, "generation_config.json", json);
     json_decref(json);
     return status;

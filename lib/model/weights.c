@@ -16,6 +16,9 @@ static tw_stored find_array(const tw_model *model, const tw_shards *shards, cons
     if (!tw_shards_find(shards, tensor->name, &found) &&
         strncmp(tensor->name, model->architecture->prefix, prefix) == 0)
         tw_shards_find(shards, tensor->name + prefix, &found);
+    const char *const *names = model->architecture->embeddings;
+    for (; !found.array && names && tensor == model->params.tensors[0] && *names; names++)
+        tw_shards_find(shards, *names, &found);
     return found;
 }
 
@@ -62,13 +65,17 @@ static int match_arrays(const tw_model *model, const tw_shards *shards, size_t o
     return tw_fail("%s: tensor %s is missing", tw_shards_path(shards), missing->name);
 }
 
-/* The output layer's parameter of which this is the second name; NULL: of none. */
+/* The parameter of which this is a second name; NULL: of none. */
 static const tw_tensor *tied_to(const tw_model *model, const char *name)
 {
+    const char *const *names = model->architecture->embeddings;
     if (strcmp(name, model->architecture->tied) == 0)
         return model->output_embedding;
     if (model->output_bias && strcmp(name, model->architecture->tied_bias) == 0)
         return model->output_bias;
+    for (; names && *names; names++)
+        if (strcmp(name, *names) == 0)
+            return model->params.tensors[0];
     return NULL;
 }
 
@@ -78,11 +85,11 @@ static int check_tied(const tw_model *model, const tw_shards *shards, const tw_t
 {
     const tw_array *own = find_array(model, shards, tensor).array;
     const tw_array *tied = stored.array;
-    if (own->dtype == tied->dtype && own->count == tied->count &&
+    if (own && own->dtype == tied->dtype && own->count == tied->count &&
         memcmp(own->data, tied->data, own->count * tw_dtype_size(own->dtype)) == 0)
         return 0;
-    return tw_fail("%s: tensor %s differs from %s: an output layer of its own is not supported",
-                   tw_safetensors_path(stored.file), tied->name, own->name);
+    return tw_fail("%s: tensor %s differs from %s: one that is not tied is not supported here",
+                   tw_safetensors_path(stored.file), tied->name, tensor->name);
 }
 
 static int compare_pointers(const void *left, const void *right)

@@ -35,16 +35,29 @@ static int begin(const tw_prompt_rules *rules, tw_ids *ids)
     return 0;
 }
 
+/* One EOS, whether or not the tokenizer has put one there. */
+static void close(const tw_prompt_rules *rules, tw_ids *ids)
+{
+    if (ids->count > 0 && ids->ids[ids->count - 1] == rules->eos)
+        return;
+    ids->ids = tw_realloc(ids->ids, ids->count + 1, sizeof *ids->ids);
+    ids->ids[ids->count++] = rules->eos;
+}
+
 int tw_prompt_encode(const tw_prompt_rules *rules, const char *text, size_t limit, tw_ids *ids)
 {
     *ids = (tw_ids){0};
     if (encode(rules, text, ids) < 0)
         return -1;
+    if (rules->closed)
+        close(rules, ids);
     int status = begin(rules, ids);
     if (status == 0 && ids->count > limit && rules->strict) {
         status = tw_fail("prompt: %zu tokens; expected at most %zu", ids->count, limit);
     } else if (status == 0 && ids->count > limit) {
         ids->count = limit;
+        if (rules->closed)
+            ids->ids[limit - 1] = rules->eos;
         status = 1;
     }
     if (status < 0) {

@@ -15,6 +15,8 @@ typedef struct tw_prompt_rules {
     const char *prefix; /* text before every prompt; NULL: none */
     int32_t start;      /* a prompt of no token otherwise is this (BOS, else EOS); -1: it fails */
     bool strict;        /* a prompt beyond the limit fails instead of losing its end */
+    bool closed;        /* ends in `eos` (>= 0), as an encoder's input does: its last token */
+    int32_t eos;
 } tw_prompt_rules;
 
 /* Encodes prefix and text (apart from any completion), behind what the tokenizer's files put

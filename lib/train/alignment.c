@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/rng.h"
+#include "model/prompt.h"
 
 void tw_aligner_init(tw_aligner *aligner, const tw_guidance *guidance, uint64_t seed,
                      size_t group_size, bool recording)
@@ -70,7 +71,8 @@ static part add_visit(tw_aligner *aligner, const tw_visit *visit)
     part part = {.count = tw_choose_generations(visit, aligner->seed, aligner->group_size, chosen)};
     part.lengths = tw_arena_alloc(arena, part.count, sizeof *part.lengths);
     part.scores = tw_arena_alloc(arena, part.count, sizeof *part.scores);
-    size_t root = tw_batch_add(&aligner->batch, group->prompt.ids, group->prompt.count, -1);
+    size_t root = tw_model_add_prompt(aligner->guidance->model, &aligner->batch, group->prompt.ids,
+                                      group->prompt.count);
     for (size_t k = 0; k < part.count; k++) {
         const tw_generation *generation = &group->generations[chosen[k]];
         tw_batch_add(&aligner->batch, generation->ids.ids, generation->ids.count, (int64_t)root);
@@ -122,7 +124,7 @@ void tw_align(tw_aligner *aligner, const tw_visit *visits, size_t count, tw_alig
         at += parts[i].tokens;
     }
     sums->groups += count;
-    sums->rows += aligner->batch.rows;
+    sums->rows += tw_batch_rows(&aligner->batch);
     if (d_rewards)
         tw_backward(tape);
 }

@@ -19,6 +19,7 @@ tw_encoding tw_encoding_of(const tw_model *model, const tw_text_options *text)
                          .eos = config->eos,
                          .vocabulary = config->vocab_size,
                          .context = config->max_positions,
+                         .apart = tw_has_encoder(config),
                          .max_prompt_tokens = (size_t)text->max_prompt_tokens,
                          .max_completion_tokens = (size_t)text->max_completion_tokens,
                          .prefix = text->prefix,
@@ -93,12 +94,13 @@ static int read_sample(const tw_encoding *encoding, const json_t *sample, tw_enc
     return ids->count > 0 ? 0 : tw_fail("no tokens: expected at least one");
 }
 
-/* Cuts what the context has no room for behind a prompt of one token. */
+/* Cuts what the context has no room for, behind a prompt of one token if they share it. */
 static int fit(const tw_encoding *encoding, tw_encoded *encoded, tw_ids *ids)
 {
-    size_t limit = encoding->context - 1;
-    if (encoding->max_completion_tokens > 0 && encoding->max_completion_tokens < limit)
-        limit = encoding->max_completion_tokens;
+    size_t limit = encoding->apart ? encoding->context : encoding->context - 1;
+    size_t asked = encoding->max_completion_tokens;
+    if (asked > 0 && (encoding->apart || asked < limit))
+        limit = asked;
     if (ids->count <= limit)
         return 0;
     if (encoding->strict)
@@ -133,19 +135,30 @@ int tw_encode_sample(const tw_encoding *encoding, const json_t *sample, tw_encod
     return done(status == 0 ? fit(encoding, encoded, ids) : status, ids);
 }
 
-int tw_encode_prompt(const tw_encoding *encoding, const char *prompt, size_t longest,
-                     tw_encoded *encoded, tw_ids *ids)
+/* Tokens that a prompt may have before a completion of `longest`. */
+static size_t prompt_limit(const tw_encoding *encoding, size_t longest)
 {
-    size_t room = longest;
+    size_t asked = encoding->max_prompt_tokens, room = longest;
+    if (encoding->apart)
+        return asked > 0 ? asked : encoding->context;
     if (room < encoding->max_completion_tokens)
         room = encoding->max_completion_tokens;
     if (room < 1)
         room = 1;
     size_t limit = room < encoding->context ? encoding->context - room : 1;
-    if (encoding->max_prompt_tokens > 0 && encoding->max_prompt_tokens < limit)
-        limit = encoding->max_prompt_tokens;
-    tw_prompt_rules rules = {encoding->tokenizer, encoding->prefix, encoding->start,
-                             encoding->strict};
+    return asked > 0 && asked < limit ? asked : limit;
+}
+
+int tw_encode_prompt(const tw_encoding *encoding, const char *prompt, size_t longest,
+                     tw_encoded *encoded, tw_ids *ids)
+{
+    size_t limit = prompt_limit(encoding, longest);
+    tw_prompt_rules rules = {encoding->tokenizer,
+                             encoding->prefix,
+                             encoding->start,
+                             encoding->strict,
+                             encoding->apart && encoding->eos >= 0,
+                             encoding->eos};
     int cut = tw_prompt_encode(&rules, prompt, limit, ids);
     if (cut < 0)
         return -1;

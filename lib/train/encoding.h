@@ -18,6 +18,8 @@ typedef struct tw_encoding {
     int32_t start, eos;           /* ids, -1: none; see text/prompt.h for start */
     size_t vocabulary;            /* ids of `tokens` fields must be below */
     size_t context;               /* prompt and completion together, tokens */
+    bool apart;                   /* of an encoder-decoder: each by itself, and the two limits
+                                     below may exceed it; prompts are closed by EOS */
     size_t max_prompt_tokens;     /* 0: what the completion leaves of the context */
     size_t max_completion_tokens; /* kept free behind every prompt; 0: as each record needs */
     const char *prefix;           /* text before every prompt; NULL: none */

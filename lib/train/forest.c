@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/prompt.h"
 #include "tensor/op.h"
 
 void tw_forest_clear(tw_forest *forest)
@@ -45,9 +46,9 @@ static void add_target(tw_forest *forest, size_t row, int32_t id)
     forest->nll_weight[i] = forest->entropy_weight[i] = 0;
 }
 
-size_t tw_forest_prompt(tw_forest *forest, const int32_t *ids, size_t length)
+size_t tw_forest_prompt(tw_forest *forest, const tw_model *model, const int32_t *ids, size_t length)
 {
-    return tw_batch_add(&forest->batch, ids, length, -1);
+    return tw_model_add_prompt(model, &forest->batch, ids, length);
 }
 
 size_t tw_forest_prompt_targets(tw_forest *forest, size_t segment)
@@ -73,6 +74,7 @@ double tw_forest_loss(tw_forest *forest, const tw_model *model, tw_tape *tape)
 {
     tw_tensor *hidden = model->architecture->forward(model, tape, &forest->batch);
     hidden = tw_gather(tape, hidden, forest->rows, forest->count);
+    hidden = tw_model_states(model, tape, hidden);
     tw_token_loss loss = {.targets = forest->ids,
                           .nll_weight = forest->nll_weight,
                           .entropy_weight = forest->entropy_weight,

@@ -24,10 +24,12 @@ typedef struct tw_forest {
 void tw_forest_clear(tw_forest *forest);
 void tw_forest_free(tw_forest *forest);
 
-/* Appends a prompt (length >= 1); returns its segment. */
-size_t tw_forest_prompt(tw_forest *forest, const int32_t *ids, size_t length);
+/* Appends a prompt (length >= 1) as `model` reads it; returns its segment. */
+size_t tw_forest_prompt(tw_forest *forest, const tw_model *model, const int32_t *ids,
+                        size_t length);
 
-/* Appends targets for the prompt's own tokens from its second on; returns how many. */
+/* Appends targets for the prompt's own tokens from its second on; returns how many. None
+ * where an encoder reads them. */
 size_t tw_forest_prompt_targets(tw_forest *forest, size_t segment);
 
 /* Appends a completion of a prompt, with a target for each of its tokens: the first is

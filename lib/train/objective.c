@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "model/prompt.h"
 
 void tw_token_weights(tw_token_weight kind, double scale, float *rewards, size_t length)
 {
@@ -17,9 +18,11 @@ void tw_token_weights(tw_token_weight kind, double scale, float *rewards, size_t
             rewards[t] += rewards[t + 1];
 }
 
-static void add_example(tw_forest *forest, const tw_example *example)
+static void add_example(tw_learner *learner, const tw_example *example)
 {
-    size_t segment = tw_forest_prompt(forest, example->prompt.ids, example->prompt.count);
+    tw_forest *forest = &learner->forest;
+    size_t segment =
+        tw_forest_prompt(forest, learner->policy, example->prompt.ids, example->prompt.count);
     tw_forest_completion(forest, segment, example->completion.ids, example->completion.count);
 }
 
@@ -48,7 +51,7 @@ static void average(const tw_forest *forest, size_t first, tw_objective_report *
     }
     report->nll = n ? nll / (double)n : 0;
     report->entropy = n ? entropy / (double)n : 0;
-    report->rows = forest->batch.rows;
+    report->rows = tw_batch_rows(&forest->batch);
 }
 
 tw_objective_report tw_mle(tw_learner *learner, const tw_example *const *examples, size_t count)
@@ -56,14 +59,16 @@ tw_objective_report tw_mle(tw_learner *learner, const tw_example *const *example
     tw_forest *forest = &learner->forest;
     tw_forest_clear(forest);
     for (size_t i = 0; learner->prompt_weight > 0 && i < count; i++)
-        tw_forest_prompt_targets(
-            forest, tw_forest_prompt(forest, examples[i]->prompt.ids, examples[i]->prompt.count));
+        tw_forest_prompt_targets(forest,
+                                 tw_forest_prompt(forest, learner->policy, examples[i]->prompt.ids,
+                                                  examples[i]->prompt.count));
     size_t first = forest->count;
     for (size_t i = 0; i < count; i++) {
         /* the prompt's segment is there already when its tokens are targets too */
         size_t segment = i;
         if (learner->prompt_weight <= 0)
-            segment = tw_forest_prompt(forest, examples[i]->prompt.ids, examples[i]->prompt.count);
+            segment = tw_forest_prompt(forest, learner->policy, examples[i]->prompt.ids,
+                                       examples[i]->prompt.count);
         tw_forest_completion(forest, segment, examples[i]->completion.ids,
                              examples[i]->completion.count);
     }
@@ -96,8 +101,9 @@ tw_objective_report tw_weighted_mle(tw_learner *learner, const tw_example *const
     tw_batch_clear(&learner->guided);
     for (size_t i = 0; i < count; i++) {
         const tw_ids *prompt = &examples[i]->prompt, *completion = &examples[i]->completion;
-        add_example(forest, examples[i]);
-        size_t parent = tw_batch_add(&learner->guided, prompt->ids, prompt->count, -1);
+        add_example(learner, examples[i]);
+        size_t parent = tw_model_add_prompt(learner->guidance->model, &learner->guided, prompt->ids,
+                                            prompt->count);
         tw_batch_add(&learner->guided, completion->ids, completion->count, (int64_t)parent);
     }
     double reward = rewards_of_guided(learner, forest->nll_weight, forest->count);
@@ -134,8 +140,10 @@ static int draw_done(void *context, tw_request *request)
 /* Adds a prompt and its samples to the forest and to what the guidance sees. */
 static void add_samples(tw_learner *learner, const tw_request *request)
 {
-    size_t segment = tw_forest_prompt(&learner->forest, request->prompt, request->length);
-    size_t parent = tw_batch_add(&learner->guided, request->prompt, request->length, -1);
+    size_t segment =
+        tw_forest_prompt(&learner->forest, learner->policy, request->prompt, request->length);
+    size_t parent = tw_model_add_prompt(learner->guidance->model, &learner->guided, request->prompt,
+                                        request->length);
     for (size_t k = 0; k < request->count; k++) {
         const tw_sample *sample = &request->samples[k];
         tw_forest_completion(&learner->forest, segment, sample->tokens, sample->count);
@@ -197,7 +205,7 @@ void tw_nll(tw_learner *learner, const tw_example *const *examples, size_t count
     tw_forest *forest = &learner->forest;
     tw_forest_clear(forest);
     for (size_t i = 0; i < count; i++)
-        add_example(forest, examples[i]);
+        add_example(learner, examples[i]);
     tw_forest_loss(forest, learner->policy, learner->frozen_tape);
     for (size_t i = 0; i < forest->count; i++)
         *nll += (double)forest->nll[i];

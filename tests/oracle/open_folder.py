@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Opens a model folder written by our programs with transformers, as a user would:
-AutoTokenizer, AutoModelForCausalLM. Any warning, and any missing or unexpected
+AutoTokenizer, AutoModelForCausalLM or AutoModelForSeq2SeqLM. Any warning, and any missing or unexpected
 tensor, is a failure. Then reads records (JSONL with `prompt`) from stdin and writes
 them with a greedy continuation, in the form of `sample --greedy`:
 
@@ -30,7 +30,9 @@ class Collector(logging.Handler):
 
 
 def open_folder(folder):
-    model, info = transformers.AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    config = transformers.AutoConfig.from_pretrained(folder)
+    kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
+    model, info = kind.from_pretrained(folder, output_loading_info=True)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     for kind, names in info.items():
         if names:
@@ -47,7 +49,7 @@ def continuation(model, tokenizer, prompt, count):
     with torch.no_grad():
         output = model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), do_sample=False,
                                 max_new_tokens=count)[0].tolist()
-    tokens = output[len(ids):]
+    tokens = output[1 if model.config.is_encoder_decoder else len(ids):]
     finish = "stop" if tokens and tokens[-1] == tokenizer.eos_token_id else "length"
     sample = {"text": tokenizer.decode(tokens, skip_special_tokens=True), "tokens": tokens, "finish": finish}
     return {"prompt": prompt, "prompt_tokens": ids, "samples": [sample]}

@@ -138,7 +138,7 @@ static void test_logprobs(void **state)
     for (size_t i = 0; i < REQUESTS; i++) {
         const tw_request *request = &all.requests[i];
         tw_forest_clear(&forest);
-        size_t segment = tw_forest_prompt(&forest, request->prompt, request->length), at = 0;
+        size_t segment = tw_forest_prompt(&forest, model, request->prompt, request->length), at = 0;
         for (size_t k = 0; k < 3; k++)
             tw_forest_completion(&forest, segment, request->samples[k].tokens,
                                  request->samples[k].count);
