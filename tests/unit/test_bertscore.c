@@ -81,10 +81,15 @@ static void agrees_with_bert_score(void **state)
     const double *values = score_recorded(scorer, &count);
     const json_t *group, *candidate;
     assert_true(count > 30);
-    json_array_foreach(field(file, "groups"), g, group) json_array_foreach(
-        field(group, "candidates"), c, candidate) for (size_t n = 0; n < TW_BERTSCORE_NUMBERS; n++)
-        check_close(100 * json_number_value(field(candidate, keys[n])), *values++, 1, TOLERANCE,
-                    json_string_value(field(candidate, "text")));
+    json_array_foreach(field(file, "groups"), g, group)
+    {
+        json_array_foreach(field(group, "candidates"), c, candidate)
+        {
+            for (size_t n = 0; n < TW_BERTSCORE_NUMBERS; n++)
+                check_close(100 * json_number_value(field(candidate, keys[n])), *values++, 1,
+                            TOLERANCE, json_string_value(field(candidate, "text")));
+        }
+    }
     assert_int_equal(3, tw_bertscore_cut(scorer));
     tw_bertscore_free(scorer);
 }
