@@ -24,7 +24,7 @@ typedef struct pair {
 } pair;
 
 struct tw_bertscore {
-    const tw_model *model;
+    tw_model *model;
     size_t layer, batch_rows;
     const char *completion_field;
     text *texts; /* [text_count] */
@@ -51,26 +51,31 @@ static size_t usual_layer(size_t layers)
     }
 }
 
-tw_bertscore *tw_bertscore_new(const tw_model *model, const tw_bertscore_options *options)
+/* The layer that is wanted, within the model's. */
+static int choose_layer(tw_bertscore *scorer, int64_t wanted)
 {
-    const size_t layers = model->config.layers;
-    if (!model->architecture->masked) {
-        tw_fail("%s: model_type: %s is not a masked language model (roberta is)", model->path,
-                model->architecture->model_type);
+    const size_t layers = scorer->model->config.layers;
+    scorer->layer = wanted == TW_BERTSCORE_USUAL ? usual_layer(layers) : (size_t)wanted;
+    if (scorer->layer > layers)
+        return tw_fail("%s: layer %zu: the model has %zu", scorer->model->path, scorer->layer,
+                       layers);
+    return 0;
+}
+
+tw_bertscore *tw_bertscore_open(const tw_bertscore_options *options)
+{
+    tw_model *model = tw_model_open(options->model, TW_USE_FROZEN);
+    if (!model)
         return NULL;
-    }
-    if (options->layer > (int64_t)layers) {
-        tw_fail("%s: layer %lld: the model has %zu", model->path, (long long)options->layer,
-                layers);
-        return NULL;
-    }
     tw_bertscore *scorer = tw_alloc(1, sizeof *scorer);
     scorer->model = model;
-    scorer->layer = options->layer < 0 ? usual_layer(layers) : (size_t)options->layer;
     scorer->batch_rows = options->batch_rows;
     scorer->completion_field = options->completion_field ? options->completion_field : "completion";
     scorer->tape = tw_tape_new(false);
-    return scorer;
+    if (tw_masked_lm_check(model) == 0 && choose_layer(scorer, options->layer) == 0)
+        return scorer;
+    tw_bertscore_free(scorer);
+    return NULL;
 }
 
 static void clear_texts(tw_bertscore *scorer)
@@ -90,6 +95,7 @@ void tw_bertscore_free(tw_bertscore *scorer)
     free(scorer->values);
     tw_batch_free(&scorer->batch);
     tw_tape_free(scorer->tape);
+    tw_model_free(scorer->model);
     free(scorer);
 }
 

@@ -1,8 +1,8 @@
 #ifndef TW_METRIC_BERTSCORE_H
 #define TW_METRIC_BERTSCORE_H
 
+#include "core/option.h"
 #include "metric/measure.h"
-#include "model/model.h"
 
 /* BERTScore (Zhang et al. 2020) by a masked LM, as bert_score 0.3.13 computes it without idf and
  * without rescaling: texts are stripped of blanks at their ends, encoded with a blank in front and
@@ -13,20 +13,41 @@
  * but the text counts. */
 typedef struct tw_bertscore tw_bertscore;
 
-/* The numbers of a comparison, and their names: F1 ("bertscore"), precision, recall; -100..100. */
+/* The numbers of a comparison, -100..100, and their names: "bertscore", "bertscoreP",
+ * "bertscoreR". */
 enum { TW_BERTSCORE_F1, TW_BERTSCORE_PRECISION, TW_BERTSCORE_RECALL, TW_BERTSCORE_NUMBERS };
 extern const char *const tw_bertscore_names[TW_BERTSCORE_NUMBERS + 1]; /* NULL at the end */
 
-/* The layer of -1 (not given): bert_score's for RoBERTa's sizes (5 of 6, 10 of 12, 17 of 24), else
- * the last. */
 typedef struct tw_bertscore_options {
+    /* As the command line has them. */
+    const char *model; /* folder of a masked LM; NULL: no BERTScore */
+    int64_t layer; /* 0 (the embeddings) up; TW_BERTSCORE_USUAL: bert_score's for RoBERTa's sizes
+                      (5 of 6 layers, 10 of 12, 17 of 24), else the last */
+    /* As the program has them. */
     const char *completion_field; /* where references are, borrowed; NULL: "completion" */
-    int64_t layer;                /* 0 (the embeddings) to the number of the model's; -1 */
     size_t batch_rows;            /* tokens of a forward pass, exceeded by a longer pair only */
 } tw_bertscore_options;
 
-/* model is borrowed. NULL, with a message, when it is not a masked LM or has no such layer. */
-tw_bertscore *tw_bertscore_new(const tw_model *model, const tw_bertscore_options *options);
+#define TW_BERTSCORE_USUAL INT64_MIN
+#define TW_BERTSCORE_DEFAULTS                                                                      \
+    {                                                                                              \
+        .layer = TW_BERTSCORE_USUAL                                                                \
+    }
+
+/* clang-format off */
+/* See core/common.h. */
+#define TW_BERTSCORE_OPTIONS(bertscore)                                                            \
+    {"bertscore-model", 0, TW_TEXT, &(bertscore).model, "MODEL",                                   \
+     "masked language model folder (RoBERTa) that compares samples with references", 0, 0, NULL,   \
+     TW_OPTION_RUNTIME},                                                                           \
+    {"bertscore-layer", 0, TW_INT, &(bertscore).layer, "N",                                        \
+     "compare the states after N layers; without it 5 of 6, 10 of 12, 17 of 24, else the last",    \
+     0, 1e6, NULL, 0}
+/* clang-format on */
+
+/* Opens the model. NULL, with a message, when that fails, it is not a masked LM, or it has no such
+ * layer. */
+tw_bertscore *tw_bertscore_open(const tw_bertscore_options *options);
 void tw_bertscore_free(tw_bertscore *scorer); /* accepts NULL */
 
 /* Begins a group of candidates, with their reference: 0; adds a candidate to the group: the number

@@ -17,13 +17,20 @@ int tw_model_check_causal(const tw_model *model)
     return model->path ? tw_fail_in("%s", model->path) : -1;
 }
 
+int tw_masked_lm_check(const tw_model *model)
+{
+    if (model->architecture->masked)
+        return 0;
+    return tw_fail("%s: model_type: %s is not a masked language model (roberta is)", model->path,
+                   model->architecture->model_type);
+}
+
 int tw_masked_lm_encode(const tw_model *model, const char *text, size_t length, tw_ids *ids)
 {
     const tw_config *config = &model->config;
     *ids = (tw_ids){0};
-    if (!model->architecture->masked)
-        return tw_fail("%s: %s is not a masked language model", model->path,
-                       model->architecture->model_type);
+    if (tw_masked_lm_check(model) != 0)
+        return -1;
     if (config->bos < 0 || config->eos < 0 || config->max_positions < 2)
         return tw_fail("%s: the tokenizer has no <s> and </s> to put around a text", model->path);
     tw_ids own = {0};

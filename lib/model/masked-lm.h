@@ -11,11 +11,15 @@
 /* 0, or -1 when model is a masked LM, with a message that says what it is for. */
 int tw_model_check_causal(const tw_model *model);
 
+/* 0, or -1 with a message when it is not one. What follows is for masked LMs only, but for tw_lm_*.
+ */
+int tw_masked_lm_check(const tw_model *model);
+
 /* text[length] between the special tokens of the model's tokenizer, <s> and </s>; what is
  * spelled as a special token (<mask>) is that token. The text's own tokens are cut from the end
- * so that all fit max_positions. The model must be a masked LM whose tokenizer has both (else -1
- * with a message). Returns 1 when some were cut, 0 when not; ids->ids is the caller's to free().
- * Thread-safe. */
+ * so that all fit max_positions. -1 with a message when the tokenizer lacks one of the two, or
+ * model is not a masked LM. Returns 1 when some were cut, 0 when not; ids->ids is the caller's to
+ * free(). Thread-safe. */
 int tw_masked_lm_encode(const tw_model *model, const char *text, size_t length, tw_ids *ids);
 
 /* The id of the mask token, -1 (no message) where the tokenizer has none. */
