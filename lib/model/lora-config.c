@@ -162,10 +162,12 @@ static char *way_between(const char *from, const char *to)
     for (const char *at = from + same; *at; at++)
         ups += *at == '/' && at[1];
     const char *rest = to[same] == '/' ? to + same + 1 : to + same;
-    char *way = tw_alloc(3 * ups + strlen(rest) + 3, 1), *at = way;
-    for (size_t i = 0; i < ups; i++)
-        at = stpcpy(at, i + 1 < ups || *rest ? "../" : "..");
-    strcpy(at, *rest || ups ? rest : ".");
+    char *way = tw_strdup(ups || *rest ? rest : ".");
+    for (; ups > 0; ups--) {
+        char *longer = tw_format(*way ? "../%s" : "..%s", way);
+        free(way);
+        way = longer;
+    }
     return way;
 }
 
