@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "text/blank.h"
 #include "text/field.h"
 #include "text/utf8.h"
 
@@ -13,28 +15,30 @@ static const char *sought(const tw_added_token *token)
     return token->normal ? token->normal : token->content;
 }
 
-static void normalize(tw_added_token *token, const tw_normalizer *normalizer)
+static int normalize(tw_added_token *token, const tw_normalizer *normalizer)
 {
     token->length = strlen(token->content);
     if (!token->normalized)
-        return;
+        return 0;
     tw_bytes made = {0};
     const char *normal = NULL;
-    tw_normalize(normalizer, token->content, token->length, &made, &normal, &token->length);
-    if (made.data)
+    int status =
+        tw_normalize(normalizer, token->content, token->length, &made, &normal, &token->length);
+    if (status == 0 && normal != token->content)
         token->normal = tw_bytes_take(&made);
+    free(made.data);
+    return status < 0 ? tw_fail_in("content") : 0;
 }
 
 static int read_flags(tw_added_token *token, const json_t *json, bool *special)
 {
-    bool single;
-    if (tw_field_bool(json, "single_word", false, &single) < 0 ||
+    if (tw_field_bool(json, "single_word", false, &token->single_word) < 0 ||
         tw_field_bool(json, "special", false, special) < 0 ||
         tw_field_bool(json, "lstrip", false, &token->strip_left) < 0 ||
         tw_field_bool(json, "rstrip", false, &token->strip_right) < 0 ||
         tw_field_bool(json, "normalized", !*special, &token->normalized) < 0)
         return -1;
-    return single ? tw_fail("single_word: true is not supported") : 0;
+    return 0;
 }
 
 /* A token that the vocabulary has keeps its id there. */
@@ -67,8 +71,7 @@ static int read_token(tw_added_token *token, const json_t *json, const tw_normal
     if (read_flags(token, json, &special) < 0 || enter(token, byte_level, expected, vocabulary) < 0)
         return -1;
     vocabulary->pieces[token->id].special = special;
-    normalize(token, normalizer);
-    return 0;
+    return normalize(token, normalizer);
 }
 
 static int compare(const void *left, const void *right)
@@ -136,39 +139,30 @@ static const tw_added_token *token_at(const tw_added_tokens *added, bool normali
     return NULL;
 }
 
-/* Bytes of one blank (Unicode's White_Space) that text[length] begins with, or 0. */
-static size_t blank_at(const char *text, size_t length)
+/* Whether the character at text[length] is one of words: a letter, mark, digit, or what joins
+ * words (\w of Rust's `regex`). */
+static bool in_word(const char *text, size_t length)
 {
-    static const char *const blanks[] = {
-        " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xC2\x85", "\u00A0", "\u1680",
-        "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",   "\u2007", "\u2008",
-        "\u2009", "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
-    for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
-        size_t size = strlen(blanks[i]);
-        if (size <= length && memcmp(text, blanks[i], size) == 0)
-            return size;
-    }
-    return 0;
+    utf8proc_int32_t c;
+    if (utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length, &c) <= 0)
+        return false;
+    const utf8proc_category_t category = utf8proc_category(c);
+    if (c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) ||
+        (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
+        (c >= 0x1F170 && c <= 0x1F189))
+        return true;
+    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) ||
+           category == UTF8PROC_CATEGORY_PC;
 }
 
-static size_t blanks_before(const char *text, size_t from, size_t end)
+/* Whether text[start .. end) of text[length] stands alone. */
+static bool alone(const char *text, size_t start, size_t end, size_t length)
 {
-    while (end > from) {
-        size_t size = 1;
-        while (size < 3 && size < end - from && (text[end - size] & 0xC0) == 0x80)
-            size++;
-        if (blank_at(text + end - size, size) != size)
-            break;
-        end -= size;
-    }
-    return end;
-}
-
-static size_t blanks_behind(const char *text, size_t from, size_t length)
-{
-    for (size_t size; from < length && (size = blank_at(text + from, length - from)) > 0;)
-        from += size;
-    return from;
+    size_t last = start;
+    while (last > 0 && start - last < 4 && (last == start || (text[last] & 0xC0) == 0x80))
+        last--;
+    return (start == 0 || !in_word(text + last, start - last)) &&
+           (end == length || !in_word(text + end, length - end));
 }
 
 int tw_added_tokens_split(const tw_added_tokens *added, bool normalized, const char *text,
@@ -181,10 +175,14 @@ int tw_added_tokens_split(const tw_added_tokens *added, bool normalized, const c
             i++;
             continue;
         }
-        size_t start = token->strip_left ? blanks_before(text, done, i) : i;
+        if (token->single_word && !alone(text, i, i + token->length, length)) {
+            i += token->length;
+            continue;
+        }
+        size_t start = token->strip_left ? tw_blanks_before(text, done, i) : i;
         size_t end = i + token->length;
         if (token->strip_right)
-            end = blanks_behind(text, end, length);
+            end = tw_blanks_behind(text, end, length);
         if (start > done && part(context, NULL, text + done, start - done) < 0)
             return -1;
         if (part(context, token, text + start, end - start) < 0)

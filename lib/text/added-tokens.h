@@ -17,6 +17,7 @@ typedef struct tw_added_token {
     size_t length;          /* of what is looked for */
     int32_t id;
     bool strip_left, strip_right; /* blanks beside it belong to it */
+    bool single_word;             /* not where a letter or digit is beside it */
     bool normalized;              /* looked for after normalization */
 } tw_added_token;
 

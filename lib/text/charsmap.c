@@ -72,45 +72,38 @@ static bool read_field(span *from, proto_field *field)
     }
 }
 
-static uint32_t unit_at(const uint8_t *units, size_t i)
-{
-    const uint8_t *bytes = units + 4 * i;
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-/* A unit holds, from bit 0: label (8 bits), whether a leaf is among its children,
- * whether the offset is in 256s, the offset (22 bits). Children are at
- * (index ^ offset) ^ label, the leaf at index ^ offset. Leaves hold a value and
- * have bit 31 set, which no label has; the root's label is never looked at. */
 static bool unit_is_sound(const uint8_t *units, size_t count, size_t i, size_t replacements)
 {
-    uint32_t unit = unit_at(units, i);
+    uint32_t unit = tw_charsmap_unit(units, i);
     if (i > 0 && unit >> 31)
         return true;
-    size_t offset = (size_t)(unit >> 10) << (unit >> 9 & 1 ? 8 : 0);
-    size_t base = i ^ offset;
+    size_t base = i ^ tw_charsmap_offset(unit);
     if ((base | 0xFF) >= count)
         return false;
     bool has_leaf = unit >> 8 & 1;
-    return !has_leaf || (unit_at(units, base) & 0x7FFFFFFF) < replacements;
+    return !has_leaf || (tw_charsmap_unit(units, base) & 0x7FFFFFFF) < replacements;
 }
 
-static int check_charsmap(span map)
+const char *tw_charsmap_fault(const char *bytes, size_t size)
 {
-    size_t size = (size_t)(map.end - map.at);
+    const span map = {(const uint8_t *)bytes, (const uint8_t *)bytes + size};
     if (size == 0)
-        return 0;
-    size_t trie = size < 4 ? size : unit_at(map.at, 0);
+        return NULL;
+    size_t trie = size < 4 ? size : tw_charsmap_unit(map.at, 0);
     if (size < 4 || trie > size - 4 || trie % 4 != 0 || trie == 0)
-        return tw_fail("not a valid SentencePiece model (precompiled_charsmap has a wrong size)");
+        return "precompiled_charsmap has a wrong size";
     const uint8_t *units = map.at + 4;
     size_t replacements = size - 4 - trie;
     bool sound = replacements == 0 || map.end[-1] == '\0';
     for (size_t i = 0; sound && i < trie / 4; i++)
         sound = unit_is_sound(units, trie / 4, i, replacements);
-    return sound ? 0
-                 : tw_fail("not a valid SentencePiece model (precompiled_charsmap points outside "
-                           "itself)");
+    return sound ? NULL : "precompiled_charsmap points outside itself";
+}
+
+static int check_charsmap(span map)
+{
+    const char *fault = tw_charsmap_fault((const char *)map.at, (size_t)(map.end - map.at));
+    return fault ? tw_fail("not a valid SentencePiece model (%s)", fault) : 0;
 }
 
 static int check_normalizer(span spec)

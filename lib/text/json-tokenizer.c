@@ -14,6 +14,7 @@
 #include "text/normalizer.h"
 #include "text/piece-decoder.h"
 #include "text/pre-tokenizer.h"
+#include "text/unigram.h"
 #include "text/utf8.h"
 #include "text/vocabulary.h"
 #include "text/word-cache.h"
@@ -23,7 +24,8 @@ struct tw_json_tokenizer {
     tw_added_tokens added;
     tw_normalizer *normalizer;
     tw_pre_tokenizer *pre;
-    tw_bpe *bpe;
+    tw_bpe *bpe; /* of the two, the one that there is */
+    tw_unigram *unigram;
     tw_piece_decoder *decoder;
     tw_word_cache *cache;
     tw_affixes affixes;
@@ -33,13 +35,19 @@ struct tw_json_tokenizer {
 
 static int read_model(tw_json_tokenizer *t, const json_t *model)
 {
+    if (!json_is_object(model))
+        return tw_fail("expected an object");
+    if (tw_field_is(model, "Unigram")) {
+        if (t->byte_level)
+            return tw_fail("type: Unigram behind ByteLevel is not supported");
+        t->unigram = tw_unigram_new(model, &t->vocabulary);
+        return t->unigram ? 0 : -1;
+    }
     /* Older files have no type. */
     bool bpe = tw_field_is(model, "BPE") ||
                (!json_object_get(model, "type") && json_object_get(model, "merges"));
-    if (!json_is_object(model))
-        return tw_fail("expected an object");
     if (!bpe)
-        return tw_fail("type: '%s' is not supported (BPE is)", tw_field_type(model));
+        return tw_fail("type: '%s' is not supported (BPE and Unigram are)", tw_field_type(model));
     t->bpe = tw_bpe_new(model, t->byte_level, &t->vocabulary);
     return t->bpe ? 0 : -1;
 }
@@ -121,6 +129,7 @@ void tw_json_tokenizer_free(tw_json_tokenizer *t)
     tw_normalizer_free(t->normalizer);
     tw_pre_tokenizer_free(t->pre);
     tw_bpe_free(t->bpe);
+    tw_unigram_free(t->unigram);
     tw_piece_decoder_free(t->decoder);
     tw_vocabulary_clear(&t->vocabulary);
     free(t);
@@ -151,7 +160,9 @@ static int put_word(void *context, const char *word, size_t length)
     if (tw_word_cache_find(t->cache, word, length, &p->ids))
         return 0;
     size_t before = p->ids.count;
-    if (tw_bpe_encode(t->bpe, word, length, &p->ids) < 0)
+    int status = t->unigram ? tw_unigram_encode(t->unigram, word, length, &p->ids)
+                            : tw_bpe_encode(t->bpe, word, length, &p->ids);
+    if (status < 0)
         return -1;
     if (p->ids.count > before)
         tw_word_cache_keep(t->cache, word, length, p->ids.data + before, p->ids.count - before);
@@ -182,8 +193,9 @@ static int put_segment(void *context, const tw_added_token *token, const char *t
     const char *normal = NULL;
     size_t count = 0;
     p->first = text == p->text;
-    tw_normalize(p->tokenizer->normalizer, text, length, &made, &normal, &count);
-    int status = tw_added_tokens_split(&p->tokenizer->added, true, normal, count, put_normal, p);
+    int status = tw_normalize(p->tokenizer->normalizer, text, length, &made, &normal, &count);
+    if (status == 0)
+        status = tw_added_tokens_split(&p->tokenizer->added, true, normal, count, put_normal, p);
     free(made.data);
     return status;
 }

@@ -14,7 +14,9 @@ static int parse(const tw_tokenizer_files *files, int file, json_t **json)
     json_error_t error;
     if (!files->files[file].bytes)
         return 0;
-    *json = json_loadb(files->files[file].bytes, files->files[file].size, 0, &error);
+    /* transformers writes a model_max_length of 10^30 into most configurations. */
+    size_t flags = file == TW_FILE_CONFIG ? JSON_DECODE_INT_AS_REAL : 0;
+    *json = json_loadb(files->files[file].bytes, files->files[file].size, flags, &error);
     if (json_is_object(*json))
         return 0;
     const char *slash = strrchr(files->path, '/');

@@ -6,90 +6,221 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "text/blank.h"
+#include "text/character-steps.h"
 #include "text/field.h"
+#include "text/pattern.h"
+#include "text/precompiled.h"
 #include "text/unicode-form.h"
 #include "text/utf8.h"
 
-enum { STEPS = 16 };
+/* A text may grow to GROWTH times its length and SPARE bytes more: what real tokenizers do is
+ * far below, and Replace after Replace could fill any memory. */
+enum { STEPS = 32, DEPTH = 8, GROWTH = 64, SPARE = 1 << 16 };
 
-typedef enum kind { UNICODE_FORM, PREPEND, REPLACE } kind;
+typedef struct step step;
 
-typedef struct step {
-    kind kind;
+/* Appends text[length] as the step changes it; more than `limit` bytes is a failure. */
+typedef int apply_step(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to);
+
+struct step {
+    apply_step *apply;
     tw_unicode_form form;
-    char *find, *put; /* owned */
-} step;
+    tw_character_step *characters;
+    tw_precompiled *table; /* owned, as the rest */
+    tw_pattern *find;
+    char *put;
+    bool left, right;
+};
 
 struct tw_normalizer {
     step steps[STEPS];
     size_t count;
 };
 
+static bool is_ascii(const char *text, size_t length)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < length; i++)
+        all |= (unsigned char)text[i];
+    return all < 0x80;
+}
+
+static void put_run(const step *s, const char *text, size_t length, tw_bytes *to)
+{
+    if (s->table)
+        tw_precompiled_put(s->table, text, length, to);
+    else
+        tw_unicode_form_put(s->form, text, length, to);
+}
+
+/* Runs of UTF-8 change, what is between them stays. */
+static int apply_to_runs(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to)
+{
+    (void)limit;
+    if (!s->table && is_ascii(text, length)) {
+        tw_bytes_put(to, text, length);
+        return 0;
+    }
+    for (size_t i = 0; i < length;) {
+        size_t run = tw_utf8_run(text + i, length - i);
+        put_run(s, text + i, run, to);
+        i += run;
+        size_t broken = i < length ? tw_utf8_broken(text + i, length - i) : 0;
+        tw_bytes_put(to, text + i, broken);
+        i += broken;
+    }
+    return 0;
+}
+
+static int apply_characters(const step *s, const char *text, size_t length, size_t limit,
+                            tw_bytes *to)
+{
+    (void)limit;
+    s->characters(text, length, to);
+    return 0;
+}
+
+static int apply_strip(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to)
+{
+    (void)limit;
+    size_t begin = s->left ? tw_blanks_behind(text, 0, length) : 0;
+    size_t end = s->right ? tw_blanks_before(text, begin, length) : length;
+    tw_bytes_put(to, text + begin, end - begin);
+    return 0;
+}
+
+static int apply_prepend(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to)
+{
+    (void)limit;
+    tw_bytes_put(to, s->put, length > 0 ? strlen(s->put) : 0);
+    tw_bytes_put(to, text, length);
+    return 0;
+}
+
+static int check_growth(const tw_bytes *text, size_t limit)
+{
+    return text->length <= limit
+               ? 0
+               : tw_fail("cannot tokenize: the normalizer makes more than %zu bytes of it", limit);
+}
+
+typedef struct replacing {
+    const char *put;
+    size_t limit;
+    tw_bytes *to;
+} replacing;
+
+static int put_part(void *context, const char *part, size_t length, int matched)
+{
+    const replacing *r = context;
+    tw_bytes_put(r->to, matched ? r->put : part, matched ? strlen(r->put) : length);
+    return check_growth(r->to, r->limit);
+}
+
+static int apply_replace(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to)
+{
+    replacing r = {s->put, limit, to};
+    return tw_pattern_split(s->find, text, length, put_part, &r);
+}
+
 static const struct {
     const char *type;
-    tw_unicode_form form;
-} forms[] = {{"NFC", TW_NFC}, {"NFD", TW_NFD}, {"NFKC", TW_NFKC}, {"NFKD", TW_NFKD}};
+    step step;
+} plain[] = {
+    {"NFC", {.apply = apply_to_runs, .form = TW_NFC}},
+    {"NFD", {.apply = apply_to_runs, .form = TW_NFD}},
+    {"NFKC", {.apply = apply_to_runs, .form = TW_NFKC}},
+    {"NFKD", {.apply = apply_to_runs, .form = TW_NFKD}},
+    {"Lowercase", {.apply = apply_characters, .characters = tw_lowercase_put}},
+    {"StripAccents", {.apply = apply_characters, .characters = tw_strip_accents_put}},
+    {"Nmt", {.apply = apply_characters, .characters = tw_nmt_put}},
+};
 
-static int add_prepend(step *made, const json_t *json)
+static int read_precompiled(step *made, const json_t *json)
+{
+    const char *map = NULL;
+    made->apply = apply_to_runs;
+    if (tw_field_text(json, "precompiled_charsmap", NULL, &map) < 0)
+        return -1;
+    if (!map)
+        return tw_fail("precompiled_charsmap: expected base64");
+    made->table = tw_precompiled_new(map);
+    return made->table ? 0 : -1;
+}
+
+static int read_strip(step *made, const json_t *json)
+{
+    made->apply = apply_strip;
+    return tw_field_bool(json, "strip_left", true, &made->left) < 0
+               ? -1
+               : tw_field_bool(json, "strip_right", true, &made->right);
+}
+
+static int read_prepend(step *made, const json_t *json)
 {
     const char *before = NULL;
+    made->apply = apply_prepend;
     if (tw_field_text(json, "prepend", "", &before) < 0)
         return -1;
-    *made = (step){.kind = PREPEND, .put = tw_strdup(before)};
+    made->put = tw_strdup(before);
     return 0;
 }
 
-static int add_replace(step *made, const json_t *json)
+static int read_replace(step *made, const json_t *json)
 {
-    const json_t *pattern = json_object_get(json, "pattern");
-    const char *find = json_string_value(json_object_get(pattern, "String")), *put = NULL;
+    const char *put = NULL;
+    made->apply = apply_replace;
     if (tw_field_text(json, "content", "", &put) < 0)
         return -1;
-    if (!find || !*find)
-        return tw_fail("pattern: expected a String (nothing else is supported)");
-    *made = (step){.kind = REPLACE, .find = tw_strdup(find), .put = tw_strdup(put)};
-    return 0;
+    made->put = tw_strdup(put);
+    made->find = tw_pattern_read(json_object_get(json, "pattern"));
+    return made->find ? 0 : tw_fail_in("pattern");
 }
 
-static int add(tw_normalizer *normalizer, const json_t *json)
-{
-    if (normalizer->count == STEPS)
-        return tw_fail("more than %d steps are not supported", STEPS);
-    step *made = &normalizer->steps[normalizer->count++];
-    if (tw_field_is(json, "Prepend"))
-        return add_prepend(made, json);
-    if (tw_field_is(json, "Replace"))
-        return add_replace(made, json);
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (tw_field_is(json, forms[i].type)) {
-            *made = (step){.kind = UNICODE_FORM, .form = forms[i].form};
-            return 0;
-        }
-    return tw_fail("type: '%s' is not supported", tw_field_type(json));
-}
+static int add(tw_normalizer *normalizer, const json_t *json, unsigned depth);
 
-static int add_all(tw_normalizer *normalizer, const json_t *json)
+static int add_sequence(tw_normalizer *normalizer, const json_t *json, unsigned depth)
 {
     const json_t *list = json_object_get(json, "normalizers"), *part;
     size_t i;
-    if (!json || json_is_null(json))
-        return 0;
-    if (!tw_field_is(json, "Sequence"))
-        return add(normalizer, json);
-    if (!json_is_array(list))
-        return tw_fail("normalizers: expected a list");
+    if (!json_is_array(list) || depth == DEPTH)
+        return tw_fail("normalizers: expected a list, at most %d deep", DEPTH);
     json_array_foreach(list, i, part)
     {
-        if (add(normalizer, part) < 0)
+        if (add(normalizer, part, depth + 1) < 0)
             return tw_fail_in("normalizers[%zu]", i);
     }
     return 0;
 }
 
+static int add(tw_normalizer *normalizer, const json_t *json, unsigned depth)
+{
+    if (tw_field_is(json, "Sequence"))
+        return add_sequence(normalizer, json, depth);
+    if (normalizer->count == STEPS)
+        return tw_fail("more than %d steps are not supported", STEPS);
+    step *made = &normalizer->steps[normalizer->count++];
+    if (tw_field_is(json, "Precompiled"))
+        return read_precompiled(made, json);
+    if (tw_field_is(json, "Strip"))
+        return read_strip(made, json);
+    if (tw_field_is(json, "Prepend"))
+        return read_prepend(made, json);
+    if (tw_field_is(json, "Replace"))
+        return read_replace(made, json);
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (tw_field_is(json, plain[i].type)) {
+            *made = plain[i].step;
+            return 0;
+        }
+    return tw_fail("type: '%s' is not supported", tw_field_type(json));
+}
+
 tw_normalizer *tw_normalizer_new(const json_t *json)
 {
     tw_normalizer *normalizer = tw_alloc(1, sizeof *normalizer);
-    if (add_all(normalizer, json) == 0)
+    if (!json || json_is_null(json) || add(normalizer, json, 0) == 0)
         return normalizer;
     tw_normalizer_free(normalizer);
     return NULL;
@@ -100,74 +231,29 @@ void tw_normalizer_free(tw_normalizer *normalizer)
     if (!normalizer)
         return;
     for (size_t i = 0; i < normalizer->count; i++) {
-        free(normalizer->steps[i].find);
+        tw_precompiled_free(normalizer->steps[i].table);
+        tw_pattern_free(normalizer->steps[i].find);
         free(normalizer->steps[i].put);
     }
     free(normalizer);
 }
 
-static bool is_ascii(const char *text, size_t length)
+int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length, tw_bytes *made,
+                 const char **normal, size_t *result)
 {
-    unsigned char all = 0;
-    for (size_t i = 0; i < length; i++)
-        all |= (unsigned char)text[i];
-    return all < 0x80;
-}
-
-static void apply_form(const step *s, const char *text, size_t length, tw_bytes *to)
-{
-    if (is_ascii(text, length)) {
-        tw_bytes_put(to, text, length);
-        return;
-    }
-    for (size_t i = 0; i < length;) {
-        size_t run = tw_utf8_run(text + i, length - i);
-        tw_unicode_form_put(s->form, text + i, run, to);
-        i += run;
-        size_t broken = i < length ? tw_utf8_broken(text + i, length - i) : 0;
-        tw_bytes_put(to, text + i, broken);
-        i += broken;
-    }
-}
-
-static void apply_replace(const step *s, const char *text, size_t length, tw_bytes *to)
-{
-    size_t size = strlen(s->find), i = 0;
-    for (const char *at; (at = memmem(text + i, length - i, s->find, size));) {
-        tw_bytes_put(to, text + i, (size_t)(at - text) - i);
-        tw_bytes_put(to, s->put, strlen(s->put));
-        i = (size_t)(at - text) + size;
-    }
-    tw_bytes_put(to, text + i, length - i);
-}
-
-static void apply(const step *s, const char *text, size_t length, tw_bytes *to)
-{
-    switch (s->kind) {
-    case UNICODE_FORM:
-        apply_form(s, text, length, to);
-        break;
-    case PREPEND:
-        tw_bytes_put(to, s->put, length > 0 ? strlen(s->put) : 0);
-        tw_bytes_put(to, text, length);
-        break;
-    case REPLACE:
-        apply_replace(s, text, length, to);
-        break;
-    }
-}
-
-void tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length, tw_bytes *made,
-                  const char **normal, size_t *result)
-{
+    const size_t limit = GROWTH * length + SPARE;
     *normal = text;
     *result = length;
     for (size_t i = 0; i < normalizer->count; i++) {
+        const step *s = &normalizer->steps[i];
         tw_bytes next = {0};
-        apply(&normalizer->steps[i], *normal, *result, &next);
+        int status = s->apply(s, *normal, *result, limit, &next);
         free(made->data);
         *made = next;
+        if (status < 0 || check_growth(&next, limit) < 0)
+            return -1;
         *normal = next.data ? next.data : "";
         *result = next.length;
     }
+    return 0;
 }

@@ -7,7 +7,8 @@
 #include "text/list.h"
 
 /* "normalizer" of a tokenizer.json: what is done to a text before it is split. Known: NFC,
- * NFD, NFKC, NFKD, Prepend, Replace (of a String), and Sequence of these. */
+ * NFD, NFKC, NFKD, Lowercase, StripAccents, Nmt, Precompiled, Strip, Prepend, Replace, and
+ * Sequence of these. */
 typedef struct tw_normalizer tw_normalizer;
 
 /* From the field's value, null or absent (NULL) too. NULL with a message that names the
@@ -16,8 +17,9 @@ tw_normalizer *tw_normalizer_new(const json_t *json);
 void tw_normalizer_free(tw_normalizer *normalizer); /* accepts NULL */
 
 /* text[length] normalized: either text itself, or it is in *made, whose data is the caller's
- * to free(). Bytes that are not UTF-8 stay. *result: its length. Thread-safe. */
-void tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length, tw_bytes *made,
-                  const char **normal, size_t *result);
+ * to free(), also after a failure. Bytes that are not UTF-8 stay. *result: its length. -1 when
+ * the text would grow beyond all measure, or a pattern takes too long. Thread-safe. */
+int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length, tw_bytes *made,
+                 const char **normal, size_t *result);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "text/field.h"
 #include "text/list.h"
 #include "text/utf8.h"
 
@@ -121,6 +122,34 @@ tw_pattern *tw_pattern_new(const char *expression)
 tw_pattern *tw_pattern_literal(const char *text)
 {
     return compile(text, strlen(text), PCRE2_UTF | PCRE2_LITERAL);
+}
+
+/* Whether it matches an empty text; where `tokenizers` counts empty matches we see none. */
+static bool matches_nothing(const tw_pattern *pattern)
+{
+    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+    bool found =
+        match && pcre2_match(pattern->code, (PCRE2_SPTR) "", 0, 0, 0, match, pattern->limits) >= 0;
+    pcre2_match_data_free(match);
+    return found;
+}
+
+tw_pattern *tw_pattern_read(const json_t *json)
+{
+    const char *expression = NULL, *literal = NULL;
+    if (tw_field_text(json, "Regex", NULL, &expression) < 0 ||
+        tw_field_text(json, "String", NULL, &literal) < 0)
+        return NULL;
+    if (!expression == !literal || (literal && !*literal)) {
+        tw_fail("expected a Regex or a String");
+        return NULL;
+    }
+    tw_pattern *pattern = expression ? tw_pattern_new(expression) : tw_pattern_literal(literal);
+    if (!pattern || !matches_nothing(pattern))
+        return pattern;
+    tw_fail("'%s' matches nothing at all, which is not supported", expression);
+    tw_pattern_free(pattern);
+    return NULL;
 }
 
 void tw_pattern_free(tw_pattern *pattern)

@@ -1,6 +1,7 @@
 #ifndef TW_TEXT_PATTERN_H
 #define TW_TEXT_PATTERN_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 /* Regular expressions of tokenizer.json, which are Oniguruma's, through PCRE2. Where the
@@ -12,6 +13,9 @@ typedef struct tw_pattern tw_pattern;
 tw_pattern *tw_pattern_new(const char *expression);
 /* The text itself. */
 tw_pattern *tw_pattern_literal(const char *text);
+/* "pattern" of a part of a tokenizer.json: {"Regex": "..."} or {"String": "..."}, which must
+ * not match nothing at all. NULL with a message. */
+tw_pattern *tw_pattern_read(const json_t *json);
 void tw_pattern_free(tw_pattern *pattern); /* accepts NULL */
 
 /* Part of a text: a match, or what lies between two. Returns < 0 to stop. */

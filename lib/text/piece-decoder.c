@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "text/byte-alphabet.h"
 #include "text/field.h"
+#include "text/pattern.h"
 #include "text/utf8.h"
 
 enum { STEPS = 16, REPLACEMENT = 3 };
@@ -25,7 +26,8 @@ typedef void apply_step(const step *s, const parts *from, parts *to);
 
 struct step {
     apply_step *apply;
-    char *find, *put; /* owned */
+    char *find, *put;    /* owned */
+    tw_pattern *pattern; /* owned */
     size_t start, stop;
     bool prefix;
 };
@@ -75,18 +77,29 @@ static void fuse(const step *s, const parts *from, parts *to)
     close_part(to);
 }
 
+typedef struct replacing {
+    const char *put;
+    tw_bytes *to;
+} replacing;
+
+static int put_part(void *context, const char *part, size_t length, int matched)
+{
+    const replacing *r = context;
+    tw_bytes_put(r->to, matched ? r->put : part, matched ? strlen(r->put) : length);
+    return 0;
+}
+
 static void replace(const step *s, const parts *from, parts *to)
 {
-    size_t size = strlen(s->find);
+    replacing r = {s->put, &to->text};
     for (size_t k = 0; k < from->count; k++) {
-        size_t length, i = 0;
+        size_t length, before = to->text.length;
         const char *text = part_of(from, k, &length);
-        for (const char *at; (at = memmem(text + i, length - i, s->find, size));) {
-            tw_bytes_put(&to->text, text + i, (size_t)(at - text) - i);
-            tw_bytes_put(&to->text, s->put, strlen(s->put));
-            i = (size_t)(at - text) + size;
+        if (tw_pattern_split(s->pattern, text, length, put_part, &r) < 0) {
+            /* A pattern that takes too long changes nothing. */
+            to->text.length = before;
+            tw_bytes_put(&to->text, text, length);
         }
-        tw_bytes_put(&to->text, text + i, length - i);
         close_part(to);
     }
 }
@@ -160,18 +173,16 @@ static void strip(const step *s, const parts *from, parts *to)
     }
 }
 
-/* The mark of a blank becomes one, but for one that begins the first piece. */
+/* The mark of a blank becomes one, but for those of the first piece. */
 static void metaspace(const step *s, const parts *from, parts *to)
 {
     size_t size = strlen(s->find);
     for (size_t k = 0; k < from->count; k++) {
-        size_t length, i = 0;
+        size_t length, i = 0, blank = k > 0 || !s->prefix;
         const char *text = part_of(from, k, &length);
-        if (k == 0 && s->prefix && length >= size && memcmp(text, s->find, size) == 0)
-            i = size;
         for (const char *at; (at = memmem(text + i, length - i, s->find, size));) {
             tw_bytes_put(&to->text, text + i, (size_t)(at - text) - i);
-            tw_bytes_put(&to->text, " ", 1);
+            tw_bytes_put(&to->text, " ", blank);
             i = (size_t)(at - text) + size;
         }
         tw_bytes_put(&to->text, text + i, length - i);
@@ -181,13 +192,13 @@ static void metaspace(const step *s, const parts *from, parts *to)
 
 static int read_replace(step *made, const json_t *json)
 {
-    const json_t *pattern = json_object_get(json, "pattern");
-    const char *find = json_string_value(json_object_get(pattern, "String")), *put = NULL;
+    const char *put = NULL;
     if (tw_field_text(json, "content", "", &put) < 0)
         return -1;
-    if (!find || !*find)
-        return tw_fail("pattern: expected a String (nothing else is supported)");
-    *made = (step){.apply = replace, .find = tw_strdup(find), .put = tw_strdup(put)};
+    tw_pattern *pattern = tw_pattern_read(json_object_get(json, "pattern"));
+    if (!pattern)
+        return tw_fail_in("pattern");
+    *made = (step){.apply = replace, .pattern = pattern, .put = tw_strdup(put)};
     return 0;
 }
 
@@ -275,6 +286,7 @@ void tw_piece_decoder_free(tw_piece_decoder *decoder)
     for (size_t i = 0; i < decoder->count; i++) {
         free(decoder->steps[i].find);
         free(decoder->steps[i].put);
+        tw_pattern_free(decoder->steps[i].pattern);
     }
     free(decoder);
 }

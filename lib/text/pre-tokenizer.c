@@ -55,23 +55,18 @@ static int add_byte_level(tw_pre_tokenizer *pre, step *made, const json_t *json)
 
 static int add_split(step *made, const json_t *json)
 {
-    const json_t *pattern = json_object_get(json, "pattern");
-    const char *expression = NULL, *literal = NULL, *how = NULL;
+    const char *how = NULL;
     bool invert;
-    if (tw_field_text(pattern, "Regex", NULL, &expression) < 0 ||
-        tw_field_text(pattern, "String", NULL, &literal) < 0 ||
-        tw_field_text(json, "behavior", "", &how) < 0 ||
+    if (tw_field_text(json, "behavior", "", &how) < 0 ||
         tw_field_bool(json, "invert", false, &invert) < 0)
         return -1;
-    if (!expression == !literal || (literal && !*literal))
-        return tw_fail("pattern: expected a Regex or a String");
     if (strcmp(how, "Isolated") != 0 && strcmp(how, "Removed") != 0)
         return tw_fail("behavior: '%s' is not supported (Isolated and Removed are)", how);
     /* With invert the matches are what stays between. */
     if (invert && strcmp(how, "Removed") == 0)
         return tw_fail("invert: not supported");
     made->behaviour = strcmp(how, "Isolated") == 0 ? ISOLATED : REMOVED;
-    made->pattern = expression ? tw_pattern_new(expression) : tw_pattern_literal(literal);
+    made->pattern = tw_pattern_read(json_object_get(json, "pattern"));
     return made->pattern ? 0 : tw_fail_in("pattern");
 }
 

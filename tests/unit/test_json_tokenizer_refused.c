@@ -7,14 +7,22 @@
 /* cmocka wants the four above. */
 #include <cmocka.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
+#include "core/memory.h"
 #include "scratch.h"
 #include "text/json-tokenizer.h"
 #include "text/tokenizer.h"
 
 #define MODEL "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
+
+#define UNIGRAM(unknown, more)                                                                     \
+    "{\"type\":\"Unigram\",\"unk_id\":" unknown                                                    \
+    ",\"vocab\":[[\"a\",-1],[\"b\",-2.5],[\"ab\",-3]]" more "}"
+#define CHARSMAP(base64) "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"" base64 "\"}"
+#define NESTED(inner) "{\"type\":\"Sequence\",\"normalizers\":[" inner "]}"
 
 /* A tokenizer.json that is sound, but for one field. */
 static json_t *with(const char *key, const char *value)
@@ -58,7 +66,30 @@ static const struct {
      "unk_token: 'u' is not"},
     {"model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"end_of_word_suffix\":\"w\"}",
      "end_of_word_suffix"},
-    {"normalizer", "{\"type\":\"Nmt\"}", "normalizer: type: 'Nmt' is not supported"},
+    {"model", UNIGRAM("1", ""), NULL},
+    {"model", UNIGRAM("null", ",\"byte_fallback\":true"), NULL},
+    {"model", UNIGRAM("3", ""), "model: unk_id: expected an id below 3"},
+    {"model", UNIGRAM("\"a\"", ""), "unk_id: expected an id below 3"},
+    {"model", UNIGRAM("0", ",\"byte_fallback\":1"), "byte_fallback: expected true"},
+    {"model", "{\"type\":\"Unigram\",\"vocab\":[]}", "model: vocab: expected a list"},
+    {"model", "{\"type\":\"Unigram\",\"vocab\":{\"a\":0}}", "model: vocab: expected a list"},
+    {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0],[\"b\"]]}",
+     "vocab: [1]: expected a piece and its score"},
+    {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",\"b\"]]}", "vocab: [0]: expected a piece"},
+    {"model", "{\"type\":\"Unigram\",\"vocab\":[[\"\",0]]}", "vocab: [0]: the piece of id 0"},
+    {"normalizer", "{\"type\":\"BertNormalizer\"}", "normalizer: type: 'BertNormalizer' is not"},
+    {"normalizer", "{\"type\":\"Nmt\"}", NULL},
+    {"normalizer", "{\"type\":\"Precompiled\"}", "precompiled_charsmap: expected base64"},
+    {"normalizer", CHARSMAP("!"), "precompiled_charsmap: expected base64"},
+    {"normalizer", CHARSMAP("AAAAAAA"), "precompiled_charsmap has a wrong size"},
+    {"normalizer", CHARSMAP("BAAAAAAAAAA="), "precompiled_charsmap points outside itself"},
+    {"normalizer", "{\"type\":\"Replace\",\"pattern\":\" \",\"content\":\"\"}",
+     "normalizer: pattern: expected a Regex or a String"},
+    {"normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x*\"},\"content\":\"\"}",
+     "pattern: 'x*' matches nothing at all"},
+    {"normalizer", "{\"type\":\"Strip\",\"strip_left\":\"no\"}", "strip_left: expected true"},
+    {"normalizer", NESTED(NESTED(NESTED(NESTED(NESTED(NESTED(NESTED(NESTED(NESTED(""))))))))),
+     "at most 8 deep"},
     {"normalizer", "{\"type\":\"Sequence\"}", "normalizer: normalizers: expected a list"},
     {"normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{}]}",
      "normalizers[1]: type: ''"},
@@ -83,8 +114,9 @@ static const struct {
     {"added_tokens", "[{\"id\":3.5,\"content\":\"x\"}]", "[0]: id: expected an id"},
     {"added_tokens", "[{\"id\":3,\"content\":\"a\"}]", "id: 'a' has another id"},
     {"added_tokens", "[{\"id\":1,\"content\":\"x\"}]", "id: x: id 1 is also that of b"},
-    {"added_tokens", "[{\"id\":3,\"content\":\"x\",\"single_word\":true}]",
-     "single_word: true is not"},
+    {"added_tokens", "[{\"id\":3,\"content\":\"x\",\"single_word\":1}]", "single_word: expected"},
+    {"decoder", "{\"type\":\"Replace\",\"pattern\":{},\"content\":\"\"}",
+     "decoder: pattern: expected a Regex or a String"},
 };
 
 static void names_the_field(void **state)
@@ -100,6 +132,48 @@ static void names_the_field(void **state)
         tw_json_tokenizer_free(tokenizer);
         json_decref(json);
     }
+}
+
+/* Each Replace may be harmless; together they would fill any memory. */
+static void growth_is_bounded(void **state)
+{
+    (void)state;
+    json_t *steps = json_array();
+    for (int i = 0; i < 20; i++)
+        json_array_append_new(steps,
+                              json_loads("{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},"
+                                         "\"content\":\"aaaaaaaaaa\"}",
+                                         0, NULL));
+    char *list = json_dumps(steps, 0);
+    char *value = tw_format("{\"type\":\"Sequence\",\"normalizers\":%s}", list);
+    json_t *json = with("normalizer", value);
+    tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json);
+    tw_ids ids = {0};
+    assert_non_null(tokenizer);
+    assert_int_equal(0, tw_json_tokenizer_encode(tokenizer, "bbb", 3, &ids));
+    free(ids.ids);
+    assert_int_equal(-1, tw_json_tokenizer_encode(tokenizer, "bab", 3, &ids));
+    assert_non_null(strstr(tw_error(), "the normalizer makes more than"));
+    tw_json_tokenizer_free(tokenizer);
+    json_decref(json);
+    json_decref(steps);
+    free(value);
+    free(list);
+}
+
+static void unknown_characters_need_an_id(void **state)
+{
+    (void)state;
+    json_t *json = with("model", UNIGRAM("null", ""));
+    tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json);
+    tw_ids ids = {0};
+    assert_int_equal(0, tw_json_tokenizer_encode(tokenizer, "abab", 4, &ids));
+    assert_int_equal(2, ids.count);
+    free(ids.ids);
+    assert_int_equal(-1, tw_json_tokenizer_encode(tokenizer, "abc", 3, &ids));
+    assert_string_equal("cannot tokenize: no piece spells 'c', and unk_id is null", tw_error());
+    tw_json_tokenizer_free(tokenizer);
+    json_decref(json);
 }
 
 static void expect_refused(const char *path, const char *message)
@@ -137,6 +211,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_field),
+        cmocka_unit_test(growth_is_bounded),
+        cmocka_unit_test(unknown_characters_need_an_id),
         cmocka_unit_test_setup_teardown(names_the_file, scratch_enter, scratch_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
