@@ -8,30 +8,6 @@
 #include "text/merges-file.h"
 #include "text/token-roles.h"
 
-/* A file as JSON. *json stays NULL when there is no such file. */
-static int parse(const tw_tokenizer_files *files, int file, json_t **json)
-{
-    json_error_t error;
-    if (!files->files[file].bytes)
-        return 0;
-    /* transformers writes a model_max_length of 10^30 into most configurations. */
-    size_t flags = file == TW_FILE_CONFIG ? JSON_DECODE_INT_AS_REAL : 0;
-    *json = json_loadb(files->files[file].bytes, files->files[file].size, flags, &error);
-    if (json_is_object(*json))
-        return 0;
-    const char *slash = strrchr(files->path, '/');
-    char *name = file == files->main
-                     ? tw_strdup(files->path)
-                     : tw_format("%.*s%s", slash ? (int)(slash - files->path) + 1 : 0, files->path,
-                                 tw_tokenizer_file_names[file]);
-    if (*json)
-        tw_fail("%s: expected a JSON object", name);
-    else
-        tw_fail("%s: not valid JSON (line %d: %s)", name, error.line, error.text);
-    free(name);
-    return -1;
-}
-
 /* The usual names of the special tokens, the likeliest first. */
 static const char *const usual[TW_ROLES][4] = {
     [TW_BOS] = {"<s>", "<|begin_of_text|>", "<|endoftext|>"},
@@ -91,7 +67,7 @@ tw_json_tokenizer *tw_json_tokenizer_load(const tw_tokenizer_files *files,
     tw_json_tokenizer *tokenizer = NULL;
     int status = 0;
     for (size_t i = 0; status == 0 && i < sizeof wanted / sizeof *wanted; i++)
-        status = parse(files, wanted[i], &parsed[wanted[i]]);
+        status = tw_tokenizer_files_parse(files, wanted[i], &parsed[wanted[i]]);
     if (status == 0 && !(tokenizer = build(files, parsed)))
         tw_fail_in("%s", files->path);
     if (tokenizer) {

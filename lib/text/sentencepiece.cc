@@ -81,6 +81,16 @@ char *tw_sentencepiece_decode(const tw_sentencepiece *model, const int32_t *ids,
     return nullptr;
 }
 
+int32_t tw_sentencepiece_find(const tw_sentencepiece *model, const char *piece)
+{
+    /* Of what it does not know it says the unknown piece. */
+    int32_t id = model->processor.PieceToId(piece);
+    return id >= 0 && id < model->processor.GetPieceSize() &&
+                   model->processor.IdToPiece(id) == piece
+               ? id
+               : -1;
+}
+
 const char *tw_sentencepiece_piece(const tw_sentencepiece *model, int32_t id)
 {
     return model->processor.IdToPiece(id).c_str();

@@ -28,6 +28,9 @@ int tw_sentencepiece_encode(const tw_sentencepiece *model, const char *text, siz
 char *tw_sentencepiece_decode(const tw_sentencepiece *model, const int32_t *ids, size_t count,
                               size_t *length);
 
+/* -1 if there is no such piece. */
+int32_t tw_sentencepiece_find(const tw_sentencepiece *model, const char *piece);
+
 /* Borrowed; id within the vocabulary. */
 const char *tw_sentencepiece_piece(const tw_sentencepiece *model, int32_t id);
 

@@ -52,9 +52,10 @@ static int read_if_there(tw_tokenizer_files *files, const int *list, size_t coun
 /* The vocabulary in a folder, -1 if there is none. */
 static int find_vocabulary(const char *folder)
 {
-    for (int file = TW_FILE_SPIECE; file <= TW_FILE_VOCAB; file++)
-        if (exists(folder, file))
-            return file;
+    static const int order[] = {TW_FILE_JSON, TW_FILE_SPIECE, TW_FILE_MODEL, TW_FILE_VOCAB};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (exists(folder, order[i]))
+            return order[i];
     const char *other = access(folder, F_OK) == 0 && exists(folder, TW_FILE_MERGES)
                             ? "; merges.txt is of no use without vocab.json"
                             : "";
@@ -67,7 +68,7 @@ static int find_vocabulary(const char *folder)
  * otherwise; without that the others mean nothing. */
 static int read_sentencepiece(tw_tokenizer_files *files, const char *folder, int file)
 {
-    static const int others[] = {TW_FILE_CONFIG, TW_FILE_SPECIAL, TW_FILE_ADDED, TW_FILE_JSON};
+    static const int others[] = {TW_FILE_CONFIG, TW_FILE_SPECIAL, TW_FILE_ADDED};
     files->kind = TW_SENTENCEPIECE;
     files->main = exists(folder, TW_FILE_CONFIG) ? file : TW_FILE_SPIECE;
     if (read_as(files, files->main, files->path) < 0)
@@ -151,6 +152,29 @@ int tw_tokenizer_files_read(tw_tokenizer_files *files, const char *path)
         return read_file(files, path);
     int file = find_vocabulary(path);
     return file < 0 ? -1 : read_folder(files, path, file);
+}
+
+int tw_tokenizer_files_parse(const tw_tokenizer_files *files, int file, json_t **json)
+{
+    json_error_t error;
+    /* transformers writes a model_max_length of 10^30 into most configurations. */
+    size_t flags = file == TW_FILE_CONFIG ? JSON_DECODE_INT_AS_REAL : 0;
+    if (!files->files[file].bytes)
+        return 0;
+    *json = json_loadb(files->files[file].bytes, files->files[file].size, flags, &error);
+    if (json_is_object(*json))
+        return 0;
+    const char *slash = strrchr(files->path, '/');
+    char *name = file == files->main
+                     ? tw_strdup(files->path)
+                     : tw_format("%.*s%s", slash ? (int)(slash - files->path) + 1 : 0, files->path,
+                                 tw_tokenizer_file_names[file]);
+    if (*json)
+        tw_fail("%s: expected a JSON object", name);
+    else
+        tw_fail("%s: not valid JSON (line %d: %s)", name, error.line, error.text);
+    free(name);
+    return -1;
 }
 
 int tw_tokenizer_files_write(const tw_tokenizer_files *files, const char *folder)

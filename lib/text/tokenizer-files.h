@@ -1,6 +1,7 @@
 #ifndef TW_TEXT_TOKENIZER_FILES_H
 #define TW_TEXT_TOKENIZER_FILES_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,9 +39,13 @@ typedef struct tw_tokenizer_files {
 } tw_tokenizer_files;
 
 /* path: a folder, or one of its files, or a vocabulary under any other name. Of a folder
- * with several vocabularies the first in order counts. -1 on failure (the message lists what was
- * looked for); clear in any case. */
+ * with several vocabularies tokenizer.json counts, as with transformers, then the first in order.
+ * -1 on failure (the message lists what was looked for); clear in any case. */
 int tw_tokenizer_files_read(tw_tokenizer_files *files, const char *path);
+
+/* One of the files as a JSON object, which the caller releases. *json stays as it is when there
+ * is no such file. -1 with a message that names the file. */
+int tw_tokenizer_files_parse(const tw_tokenizer_files *files, int file, json_t **json);
 
 int tw_tokenizer_files_write(const tw_tokenizer_files *files, const char *folder);
 

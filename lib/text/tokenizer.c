@@ -7,56 +7,34 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
-#include "text/charsmap.h"
 #include "text/json-tokenizer.h"
 #include "text/load-json.h"
 #include "text/post-processor.h"
 #include "text/sentencepiece.h"
+#include "text/spiece.h"
 #include "text/tokenizer-files.h"
-#include "text/utf8.h"
 
 enum { MAX_TEXT = 1 << 30 };
 
 struct tw_tokenizer {
     tw_tokenizer_files files;
-    tw_sentencepiece *model; /* of the two, the one that there is */
+    tw_spiece *spiece; /* of the two, the one that there is */
     tw_json_tokenizer *json;
     tw_sentencepiece_ids special;
     tw_affixes affixes;
 };
-
-/* Pieces end up in JSON and on terminals. */
-static int check_pieces(const tw_tokenizer *tokenizer)
-{
-    for (int32_t id = 0; id < tokenizer->special.size; id++) {
-        const char *piece = tw_sentencepiece_piece(tokenizer->model, id);
-        if (!tw_utf8_valid(piece, strlen(piece)))
-            return tw_fail("not a valid SentencePiece model (piece %d is not UTF-8)", id);
-    }
-    return 0;
-}
-
-static int load_sentencepiece(tw_tokenizer *tokenizer)
-{
-    const char *bytes = tokenizer->files.files[tokenizer->files.main].bytes;
-    size_t size = tokenizer->files.files[tokenizer->files.main].size;
-    if (tw_charsmap_check(bytes, size) == 0)
-        tokenizer->model = tw_sentencepiece_load(bytes, size);
-    if (!tokenizer->model)
-        return tw_fail_in("%s", tokenizer->files.path);
-    tw_sentencepiece_special(tokenizer->model, &tokenizer->special);
-    return check_pieces(tokenizer) < 0 ? tw_fail_in("%s", tokenizer->files.path) : 0;
-}
 
 static int load(tw_tokenizer *tokenizer, const char *path)
 {
     if (tw_tokenizer_files_read(&tokenizer->files, path) < 0)
         return -1;
     if (tokenizer->files.kind == TW_SENTENCEPIECE)
-        return load_sentencepiece(tokenizer);
-    tokenizer->json =
-        tw_json_tokenizer_load(&tokenizer->files, &tokenizer->special, &tokenizer->affixes);
-    return tokenizer->json ? 0 : -1;
+        tokenizer->spiece =
+            tw_spiece_load(&tokenizer->files, &tokenizer->special, &tokenizer->affixes);
+    else
+        tokenizer->json =
+            tw_json_tokenizer_load(&tokenizer->files, &tokenizer->special, &tokenizer->affixes);
+    return tokenizer->spiece || tokenizer->json ? 0 : -1;
 }
 
 tw_tokenizer *tw_tokenizer_open(const char *path)
@@ -72,7 +50,7 @@ void tw_tokenizer_free(tw_tokenizer *tokenizer)
 {
     if (!tokenizer)
         return;
-    tw_sentencepiece_free(tokenizer->model);
+    tw_spiece_free(tokenizer->spiece);
     tw_json_tokenizer_free(tokenizer->json);
     tw_affixes_clear(&tokenizer->affixes);
     tw_tokenizer_files_clear(&tokenizer->files);
@@ -114,7 +92,7 @@ int tw_tokenizer_encode(const tw_tokenizer *tokenizer, const char *text, size_t 
     if (length > MAX_TEXT)
         return tw_fail("cannot tokenize %zu bytes at once (at most %d)", length, MAX_TEXT);
     return tokenizer->json ? tw_json_tokenizer_encode(tokenizer->json, text, length, ids)
-                           : tw_sentencepiece_encode(tokenizer->model, text, length, ids);
+                           : tw_spiece_encode(tokenizer->spiece, text, length, ids);
 }
 
 /* C strings end at the first NUL: one that bytes spell out (the piece <0x00>)
@@ -149,7 +127,7 @@ char *tw_tokenizer_decode(const tw_tokenizer *tokenizer, const int32_t *ids, siz
         }
     size_t length = 0;
     char *text = tokenizer->json ? tw_json_tokenizer_decode(tokenizer->json, ids, count, &length)
-                                 : tw_sentencepiece_decode(tokenizer->model, ids, count, &length);
+                                 : tw_spiece_decode(tokenizer->spiece, ids, count, &length);
     return text ? replace_nul(text, length) : NULL;
 }
 
@@ -158,7 +136,13 @@ const char *tw_tokenizer_piece(const tw_tokenizer *tokenizer, int32_t id)
     if (id < 0 || id >= tokenizer->special.size)
         return NULL;
     return tokenizer->json ? tw_json_tokenizer_piece(tokenizer->json, id)
-                           : tw_sentencepiece_piece(tokenizer->model, id);
+                           : tw_spiece_piece(tokenizer->spiece, id);
+}
+
+int32_t tw_tokenizer_find(const tw_tokenizer *tokenizer, const char *piece)
+{
+    return tokenizer->json ? tw_json_tokenizer_find(tokenizer->json, piece)
+                           : tw_spiece_find(tokenizer->spiece, piece);
 }
 
 static void set_piece(json_t *config, const tw_tokenizer *tokenizer, const char *key, int32_t id)

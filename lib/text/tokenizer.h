@@ -8,8 +8,9 @@
 /* Tokenizers: SentencePiece models (`spiece.model`, `tokenizer.model`), `tokenizer.json`, and
  * `vocab.json` with `merges.txt`. Ids fit int32_t; text is UTF-8.
  *
- * Text that spells a special token is text to a SentencePiece model, and that token to the
- * others, as in transformers. */
+ * Text that spells a special token is that token, as in transformers, unless
+ * tokenizer_config.json says split_special_tokens; to a SentencePiece model without a
+ * tokenizer_config.json it is text. */
 
 typedef struct tw_tokenizer tw_tokenizer;
 
@@ -18,10 +19,11 @@ typedef struct tw_ids {
     size_t count;
 } tw_ids;
 
-/* path: a tokenizer file or a model folder holding one, in which SentencePiece models go
- * first, then tokenizer.json; of the JSON files each stands for its folder, since special
- * tokens are named beside them (tokenizer_config.json, special_tokens_map.json). NULL on failure
- * (missing, unreadable, not of a known type; the message lists what was looked for). */
+/* path: a tokenizer file or a model folder holding one, in which tokenizer.json goes
+ * first, as with transformers, then SentencePiece models; of the JSON files each stands for its
+ * folder, since special tokens are named beside them (tokenizer_config.json,
+ * special_tokens_map.json); a SentencePiece model by its own name stands for itself. NULL on
+ * failure (missing, unreadable, not of a known type; the message lists what was looked for). */
 tw_tokenizer *tw_tokenizer_open(const char *path);
 void tw_tokenizer_free(tw_tokenizer *tokenizer); /* accepts NULL */
 
@@ -48,6 +50,9 @@ char *tw_tokenizer_decode(const tw_tokenizer *tokenizer, const int32_t *ids, siz
 
 /* The display form of one token (its piece), borrowed; NULL outside the vocabulary. */
 const char *tw_tokenizer_piece(const tw_tokenizer *tokenizer, int32_t id);
+
+/* The id of a piece as the files spell it ("<mask>"), -1 if there is none. */
+int32_t tw_tokenizer_find(const tw_tokenizer *tokenizer, const char *piece);
 
 /* Copies the tokenizer's files into a model folder, as from_pretrained expects. */
 int tw_tokenizer_save(const tw_tokenizer *tokenizer, const char *folder);

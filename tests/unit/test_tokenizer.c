@@ -210,6 +210,7 @@ static void refuses_what_is_no_tokenizer(void **state)
     assert_int_equal(0, tw_write_file(file, "{}", 2));
     expect_refused(folder, "tokenizer.json: model: expected an object");
     expect_refused(file, "tokenizer.json: model: expected an object");
+    unlink(file);
     assert_int_equal(0, tw_write_file(model, "", 0));
     expect_refused(folder, "spiece.model: not a valid SentencePiece model");
     expect_refused(model, "spiece.model: not a valid SentencePiece model");
@@ -223,7 +224,6 @@ static void refuses_what_is_no_tokenizer(void **state)
     assert_int_equal(0, mkdir(model, 0777));
     expect_refused(folder, "is a folder, expected a file");
     rmdir(model);
-    unlink(file);
     rmdir(folder);
     free(bytes);
     free(model);
