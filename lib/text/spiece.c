@@ -26,7 +26,6 @@ struct tw_spiece {
     bool split;    /* the added tokens are looked for in a text */
     bool legacy;   /* each part of a text is encoded as a text by itself */
     bool prefix;   /* not legacy: a text begins with a blank */
-    bool spaced;   /* decoded added tokens stand between blanks */
     char *unknown; /* not legacy: put before a part whose first blank would be lost; owned */
     size_t unknown_length; /* in tokens */
     int32_t mark;          /* the id of MARK */
@@ -65,10 +64,8 @@ static int load_model(tw_spiece *t, const char *bytes, size_t size, tw_sentencep
 static int read_flags(tw_spiece *t, const json_t *config, tw_spiece_class class)
 {
     bool whole, heeds = class == TW_SPIECE_T5 || class == TW_SPIECE_LLAMA;
-    bool spaced = class != TW_SPIECE_LLAMA && class != TW_SPIECE_GEMMA;
     if (tw_field_bool(config, "legacy", true, &t->legacy) < 0 ||
         tw_field_bool(config, "add_prefix_space", true, &t->prefix) < 0 ||
-        tw_field_bool(config, "spaces_between_special_tokens", spaced, &t->spaced) < 0 ||
         tw_field_bool(config, "split_special_tokens", false, &whole) < 0)
         return tw_fail_in("tokenizer_config.json");
     t->legacy = t->legacy || !heeds;
@@ -271,13 +268,15 @@ static int put_run(const tw_spiece *t, const int32_t *ids, size_t count, tw_byte
     if (!text)
         return -1;
     const char *first = tw_sentencepiece_piece(t->model, ids[0]);
-    bool ours = !t->legacy && t->prefix && *text == ' ' && strncmp(first, MARK, strlen(MARK)) == 0;
-    tw_bytes_put(to, " ", t->spaced && to->length > 0);
+    size_t ours =
+        !t->legacy && t->prefix && *text == ' ' && strncmp(first, MARK, strlen(MARK)) == 0;
+    tw_bytes_put(to, " ", to->length > 0 && length > ours);
     tw_bytes_put(to, text + ours, length - ours);
     free(text);
     return 0;
 }
 
+/* Added tokens stand between blanks. */
 static char *decode_parts(const tw_spiece *t, const int32_t *ids, size_t count, size_t *length)
 {
     tw_bytes text = {0};
@@ -293,7 +292,7 @@ static char *decode_parts(const tw_spiece *t, const int32_t *ids, size_t count, 
             continue;
         }
         status = put_run(t, run, kept, &text);
-        tw_bytes_put(&text, " ", t->spaced && text.length > 0);
+        tw_bytes_put(&text, " ", text.length > 0);
         tw_bytes_put(&text, piece->text, strlen(piece->text));
         kept = 0;
     }

@@ -88,8 +88,8 @@ def rate(encode, texts):
 
 def compare(kind, work, corpus, size, texts):
     folder = work / kind
-    encode = tokenizer_folders.KINDS[kind](folder, corpus, size, False)
-    theirs, expected = rate(encode, texts)
+    original = tokenizer_folders.KINDS[kind](folder, corpus, size, False)
+    theirs, expected = rate(original.encode, texts)
     run = subprocess.run([BENCH, folder, work / "texts.json", work / "ids"], stdout=subprocess.PIPE, check=False)
     if run.returncode:
         print(f"{kind:14} FAILED")

@@ -1,6 +1,6 @@
 """Trains tokenizers of each kind as transformers keeps them in model folders, for record_folders.py
 (tiny) and compare_tokenizers.py (of 8,000 pieces). Each function writes a folder from texts and
-returns what encodes a text as the original does, without special tokens around it."""
+returns the Original that reads it."""
 
 import json
 import pathlib
@@ -15,7 +15,7 @@ from json_tokenizer import LLAMA3, QWEN2
 # For tables of replacements much smaller than nmt_nfkc's.
 RULES = {"\u00a0": " ", "\u3000": " ", "\t": " ", "\n": " ", "\r": " ", "\u200b": " ", "\x01": "", "\u00ad": "",
          "ﬁ": "fi", "½": "1⁄2", "①": "1", "Ａ": "A", "ｆ": "f", "e\u0301": "é", "a\u0300": "à", "i\u0308": "ï", "…": "...",
-         "\u2581": " ", "㍿": "株式会社", "K": "K", "\r\n": " "}
+         "\u2581": " ", "㍿": "株式会社", "\u212a": "K", "\r\n": " "}
 
 
 def rules(path):
@@ -29,10 +29,10 @@ def spiece(path, texts, size, small, **options):
     """A SentencePiece model; small: with RULES for its normalisation."""
     common = dict(vocab_size=size, minloglevel=2, num_threads=1, max_sentence_length=100000)
     if small:
-        common["normalization_rule_tsv"] = str(rules(path.with_suffix(".rules")))
+        common |= dict(normalization_rule_tsv=str(rules(path.parent.parent / "rules.tsv")), hard_vocab_limit=False)
     with open(path, "wb") as out:
         sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(texts), model_writer=out, **(common | options))
-    path.with_suffix(".rules").unlink(missing_ok=True)
+    (path.parent.parent / "rules.tsv").unlink(missing_ok=True)
 
 
 T5 = dict(pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
@@ -43,12 +43,36 @@ def fresh(folder):
     folder.mkdir(parents=True)
 
 
-def slow(tokenizer):
-    return lambda text: tokenizer.encode(text, add_special_tokens=False)
+class Slow:
+    """A tokenizer of transformers in Python over sentencepiece."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+
+    def size(self):
+        return max(self.tokenizer.get_vocab().values()) + 1
+
+    def encode(self, text, around=False):
+        return self.tokenizer.encode(text, add_special_tokens=around)
+
+    def decode(self, ids):
+        return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
-def fast(tokenizer):
-    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+class Fast:
+    """A tokenizer of `tokenizers`."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+
+    def size(self):
+        return self.tokenizer.get_vocab_size(with_added_tokens=True)
+
+    def encode(self, text, around=False):
+        return self.tokenizer.encode(text, add_special_tokens=around).ids
+
+    def decode(self, ids):
+        return self.tokenizer.decode(ids)
 
 
 def t5(folder, texts, size, small):
@@ -58,7 +82,7 @@ def t5(folder, texts, size, small):
     made = transformers.T5Tokenizer(str(folder / "spiece.model"), legacy=True)
     made.add_tokens(["<tag>", AddedToken("<both>", lstrip=True, rstrip=True)])
     made.save_pretrained(str(folder))
-    return slow(made)
+    return Slow(made)
 
 
 def t5_new(folder, texts, size, small):
@@ -67,7 +91,7 @@ def t5_new(folder, texts, size, small):
     spiece(folder / "spiece.model", texts, size, small, model_type="unigram", **T5)
     (folder / "tokenizer_config.json").write_text(json.dumps(
         {"tokenizer_class": "T5Tokenizer", "legacy": False, "extra_ids": 20, "model_max_length": 512}))
-    return slow(transformers.T5Tokenizer.from_pretrained(str(folder)))
+    return Slow(transformers.T5Tokenizer.from_pretrained(str(folder)))
 
 
 def t5_json(folder, texts, size, small):
@@ -77,7 +101,7 @@ def t5_json(folder, texts, size, small):
     made = transformers.T5TokenizerFast(str(folder / "spiece.model"), legacy=True)
     made.save_pretrained(str(folder))
     (folder / "spiece.model").unlink()
-    return fast(made.backend_tokenizer)
+    return Fast(made.backend_tokenizer)
 
 
 def albert(folder, texts, size, small):
@@ -88,7 +112,7 @@ def albert(folder, texts, size, small):
     made = transformers.AlbertTokenizerFast(transformers.AlbertTokenizer(str(folder / "spiece.model")).vocab_file)
     made.save_pretrained(str(folder))
     (folder / "spiece.model").unlink()
-    return fast(made.backend_tokenizer)
+    return Fast(made.backend_tokenizer)
 
 
 def unigram(folder, texts, size, small):
@@ -110,7 +134,7 @@ def unigram(folder, texts, size, small):
     made.add_tokens([AddedToken("word", single_word=True), AddedToken("ﬁne"), "<tag>"])
     made.post_processor = processors.TemplateProcessing("<s> $A </s>", None, [("<s>", 0), ("</s>", 2)])
     made.save(str(folder / "tokenizer.json"), pretty=False)
-    return fast(made)
+    return Fast(made)
 
 
 def llama2(folder, texts, size, small):
@@ -122,7 +146,7 @@ def llama2(folder, texts, size, small):
     made.add_special_tokens({"pad_token": "[PAD]"})
     made.add_tokens(["<tag>", AddedToken("<|im_start|>", normalized=False)])
     made.save_pretrained(str(folder))
-    return slow(made)
+    return Slow(made)
 
 
 def llama2_legacy(folder, texts, size, small):
@@ -132,7 +156,7 @@ def llama2_legacy(folder, texts, size, small):
            normalization_rule_name="identity", remove_extra_whitespaces=False)
     made = transformers.LlamaTokenizer(str(folder / "tokenizer.model"), legacy=True)
     made.save_pretrained(str(folder))
-    return slow(made)
+    return Slow(made)
 
 
 def llama2_json(folder, texts, size, small):
@@ -142,7 +166,7 @@ def llama2_json(folder, texts, size, small):
     fresh(folder)
     made.save_pretrained(str(folder))
     (folder / "tokenizer.model").unlink(missing_ok=True)
-    return fast(made.backend_tokenizer)
+    return Fast(made.backend_tokenizer)
 
 
 def byte_level(texts, size, split, specials, **options):
@@ -165,7 +189,7 @@ def gpt2(folder, texts, size, small):
     made = byte_level(texts, size, pre_tokenizers.ByteLevel(add_prefix_space=False), ["<|endoftext|>"])
     made.model.save(str(folder))
     transformers.GPT2Tokenizer(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(str(folder))
-    return fast(transformers.GPT2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer)
+    return Fast(transformers.GPT2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer)
 
 
 def roberta(folder, texts, size, small):
@@ -175,7 +199,7 @@ def roberta(folder, texts, size, small):
                       ["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     made.model.save(str(folder))
     transformers.RobertaTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(str(folder))
-    return fast(transformers.RobertaTokenizerFast.from_pretrained(str(folder)).backend_tokenizer)
+    return Fast(transformers.RobertaTokenizerFast.from_pretrained(str(folder)).backend_tokenizer)
 
 
 def llama3(folder, texts, size, small):
@@ -188,7 +212,7 @@ def llama3(folder, texts, size, small):
         processors.ByteLevel(trim_offsets=True),
         processors.TemplateProcessing("<|begin_of_text|> $A", None, [("<|begin_of_text|>", start)])])
     made.save(str(folder / "tokenizer.json"), pretty=False)
-    return fast(made)
+    return Fast(made)
 
 
 def qwen2(folder, texts, size, small):
@@ -198,7 +222,7 @@ def qwen2(folder, texts, size, small):
     made.normalizer = normalizers.NFC()
     made.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
     made.save(str(folder / "tokenizer.json"), pretty=False)
-    return fast(made)
+    return Fast(made)
 
 
 KINDS = {"t5": t5, "t5-new": t5_new, "t5-json": t5_json, "albert": albert, "unigram": unigram, "llama2": llama2,
