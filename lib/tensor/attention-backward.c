@@ -116,30 +116,36 @@ static void group_segments(const tw_attend *op, tw_arena *arena, size_t *groups)
     }
 }
 
-/* The gradient by distance, summed group after group: whatever the threads do. */
-static void add_relative(const tw_attend *op, const size_t *groups, const float *parts)
+/* Gradients by distance of each group apart, as tw_relative has them; values NULL: none are
+ * wanted. */
+typedef struct parts {
+    float *values; /* [segments, each], those of a group at its first segment */
+    size_t each;
+} parts;
+
+/* Summed group after group: whatever the threads do. */
+static void add_parts(const tw_attend *op, const size_t *groups, const parts *parts)
 {
-    const tw_relative *relative = op->shape.relative;
-    size_t each = op->shape.heads * tw_relative_width(relative);
-    for (size_t s = 0; s < op->batch->count; s++)
+    for (size_t s = 0; parts->values && s < op->batch->count; s++)
         if (groups[s] == s)
-            tw_row_axpy(relative->gradients, parts + s * each, each, 1);
+            tw_row_axpy(op->shape.relative->gradients, parts->values + s * parts->each, parts->each,
+                        1);
 }
 
 /* Segments of one group share keys, and heads of one group do: a task is one of the first and one
  * key-value head, so that no two tasks add to the same gradient. */
-static void run_backward(const tw_attend *op, const size_t *groups, float *parts)
+static void run_backward(const tw_attend *op, const size_t *groups, const parts *parts)
 {
     const tw_batch *batch = op->batch;
     size_t heads = op->shape.heads / op->shape.kv_heads;
-    size_t each = parts ? op->shape.heads * tw_relative_width(op->shape.relative) : 0;
 #pragma omp parallel
     {
         tw_scratch scratch = {0};
 #pragma omp for schedule(dynamic) collapse(2)
         for (size_t group = 0; group < batch->count; group++)
             for (size_t kv_head = 0; kv_head < op->shape.kv_heads; kv_head++) {
-                const task task = {parts ? parts + group * each : NULL, &scratch};
+                const task task = {parts->values ? parts->values + group * parts->each : NULL,
+                                   &scratch};
                 for (size_t s = group; s < batch->count; s++)
                     for (size_t h = 0; groups[s] == group && h < heads; h++)
                         segment_backward(op, s, kv_head * heads + h, &task);
@@ -162,12 +168,12 @@ void tw_attention_backward(tw_tape *tape, void *args)
     size_t count = op->batch->count;
     size_t *groups = tw_arena_alloc(arena, count, sizeof *groups);
     group_segments(op, arena, groups);
-    float *parts = NULL;
-    if (relative && relative->gradients)
-        parts = tw_arena_zero(arena, count * op->shape.heads * tw_relative_width(relative),
-                              sizeof *parts);
-    run_backward(op, groups, parts);
-    if (parts)
-        add_relative(op, groups, parts);
+    parts parts = {0};
+    if (relative && relative->gradients) {
+        parts.each = op->shape.heads * tw_relative_width(relative);
+        parts.values = tw_arena_zero(arena, count * parts.each, sizeof *parts.values);
+    }
+    run_backward(op, groups, &parts);
+    add_parts(op, groups, &parts);
     tw_arena_reset(arena, mark);
 }

@@ -30,10 +30,11 @@ typedef struct tw_text_options {
      "field that holds the reference completion", 0, 0, NULL, 0}
 #define TW_OPTION_MAX_PROMPT_TOKENS(text)                                                          \
     {"max-prompt-tokens", 0, TW_INT, &(text).max_prompt_tokens, "N",                               \
-     "cut prompts to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0}
+     "cut prompts to N tokens, 0 for what the context leaves (T5: n_positions)", 0, 1e9, NULL, 0}
 #define TW_OPTION_MAX_COMPLETION_TOKENS(text)                                                      \
     {"max-completion-tokens", 0, TW_INT, &(text).max_completion_tokens, "N",                       \
-     "cut what follows a prompt to N tokens, 0 for what the context leaves", 0, 1e9, NULL, 0}
+     "cut what follows a prompt to N tokens, 0 for what the context leaves (T5: n_positions)", 0,  \
+     1e9, NULL, 0}
 #define TW_OPTION_STRICT(text)                                                                     \
     {"strict", 0, TW_FLAG, &(text).strict, NULL,                                                   \
      "text that is too long is an error, not cut", 0, 0, NULL, 0}
