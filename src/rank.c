@@ -8,9 +8,11 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/progress.h"
+#include "metric/classifier.h"
 #include "metric/expression.h"
 #include "metric/panel.h"
 #include "metric/ranks.h"
+#include "model/model.h"
 #include "stream/block.h"
 #include "stream/json.h"
 #include "stream/output.h"
@@ -20,18 +22,24 @@ static tw_common common = TW_COMMON_DEFAULTS;
 static tw_text_options text;
 static const char *by;
 static tw_expression *expression; /* of --by; NULL for the ranks that are there */
+static tw_classifier_options classifier = TW_CLASSIFIER_DEFAULTS;
+static int64_t batch_tokens = 4096;
 static double ties;
 static bool no_stem;
 
 static const tw_option options[] = {
     {"by", 0, TW_TEXT, &by, "EXPR",
-     "the preference, higher is better: meteor, rouge1+2*rouge2+rougeLsum, length, score ...; or "
-     "ranks, the order that the samples' ranks already say",
+     "the preference, higher is better: meteor, rouge1+2*rouge2+rougeLsum, length, score, "
+     "classifier ...; or ranks, the order that the samples' ranks already say",
      0, 0, NULL, TW_OPTION_REQUIRED},
     {"ties", 0, TW_REAL, &ties, "EPS", "a score at most EPS below the best of a rank shares it", 0,
      INFINITY, NULL, 0},
     {"no-stem", 0, TW_FLAG, &no_stem, NULL, "compare whole words in ROUGE, not their stems", 0, 0,
      NULL, 0},
+    TW_OPTIONS_GROUP("Samples as prompts of a classifier"),
+    TW_CLASSIFIER_OPTIONS(classifier),
+    TW_OPTION_STRICT(text),
+    TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Input"),
     TW_OPTION_COMPLETION_FIELD(text),
     TW_OPTION_MAX_ERRORS(common),
@@ -41,6 +49,9 @@ static const tw_option options[] = {
     TW_OPTION_NO_PROVENANCE(common),
     TW_OPTION_QUIET(common),
     TW_OPTIONS_GROUP("Running"),
+    {"batch-tokens", 0, TW_INT, &batch_tokens, "N",
+     "tokens that a classifier computes at a time; more is faster and takes more memory", 1, 1e9,
+     NULL, TW_OPTION_RUNTIME},
     TW_OPTION_THREADS(common),
     TW_OPTIONS_END,
 };
@@ -49,12 +60,15 @@ static const tw_usage usage = {
     .name = "rank",
     .purpose = "Order the samples of each record by a preference",
     .synopsis = "--by EXPR [options] [FILE...]",
-    .example = "sample -m policy -k 4 prompts.jsonl.zst | rank --by meteor | zstdcat",
+    .example = "sample -m policy -k 4 prompts.jsonl.zst | rank --by meteor | zstdcat\n"
+               "rank --by classifier --classifier gpt2 --verbalizers ' terrible, great' "
+               "--examples train.jsonl candidates.jsonl",
     .options = options,
 };
 
-/* What EXPR may name: the text metrics, and the score that a sample already has. */
-enum { SCORE = TW_METRICS, NAMES };
+/* What EXPR may name: the text metrics, the score that a sample already has, and what a
+ * classifier makes of it. */
+enum { SCORE = TW_METRICS, CLASSIFIER, NAMES = CLASSIFIER + TW_CLASSIFIER_NUMBERS };
 
 /* What becomes of one record of a block. */
 typedef struct outcome {
@@ -65,15 +79,17 @@ typedef struct outcome {
 
 typedef struct run {
     tw_panel *panel;
+    tw_classifier *classifier; /* NULL: none */
     tw_records *records;
     tw_writer *writer;
     tw_progress *progress;
     tw_block block;
     outcome outcomes[TW_BLOCK_RECORDS];
-    bool parallel; /* comparing pays for threads; counting words does not */
+    double *values[TW_BLOCK_RECORDS]; /* [samples, NAMES] of each record */
+    bool parallel;                    /* comparing pays for threads; counting words does not */
 } run;
 
-/* scores[count] of a record's samples; values is scratch, [count, NAMES]. */
+/* scores[count] of a record's samples; values[count, NAMES] has those of the classifier. */
 static int score_samples(const run *run, const tw_record *record, double *values, double *scores)
 {
     if (tw_panel_judge(run->panel, record, values, NAMES) != 0)
@@ -121,10 +137,9 @@ static int rank_given(const tw_record *record)
     return known > 0 ? 0 : tw_record_fail(record, "samples: none of them has a rank");
 }
 
-static int rank_record(const run *run, tw_record *record)
+static int rank_record(const run *run, tw_record *record, double *values)
 {
     const size_t count = json_array_size(record->samples);
-    double *values = tw_alloc(count * NAMES, sizeof *values);
     double *scores = tw_alloc(count, sizeof *scores);
     size_t *ranks = tw_alloc(count, sizeof *ranks);
     const int status = score_samples(run, record, values, scores);
@@ -136,23 +151,39 @@ static int rank_record(const run *run, tw_record *record)
             json_object_set_new(sample, "rank", json_integer((json_int_t)ranks[i]));
         }
     }
-    free(values);
     free(scores);
     free(ranks);
     return status;
 }
 
+/* The values of the block's records, and those that need the classifier, which takes all threads
+ * for one record after another. */
+static void prepare(run *run)
+{
+    for (size_t i = 0; i < run->block.count; i++) {
+        const tw_record *record = &run->block.records[i];
+        const size_t count = json_array_size(record->samples);
+        run->outcomes[i] = (outcome){NULL, 0, NULL};
+        run->values[i] = tw_alloc(count * NAMES, sizeof *run->values[i]);
+        if (run->classifier &&
+            tw_classifier_judge(run->classifier, record, run->values[i] + CLASSIFIER, NAMES) != 0)
+            run->outcomes[i].error = tw_strdup(tw_error());
+    }
+}
+
 static void work(run *run)
 {
+    prepare(run);
 #pragma omp parallel for schedule(dynamic, 4) if (run->parallel)
     for (size_t i = 0; i < run->block.count; i++) {
         tw_record *record = &run->block.records[i];
         outcome *out = &run->outcomes[i];
-        *out = (outcome){NULL, 0, NULL};
-        if ((expression ? rank_record(run, record) : rank_given(record)) == 0)
+        if (!out->error &&
+            (expression ? rank_record(run, record, run->values[i]) : rank_given(record)) == 0)
             out->line = tw_json_text(record->json, &out->length);
-        if (!out->line)
+        if (!out->line && !out->error)
             out->error = tw_strdup(tw_error());
+        free(run->values[i]);
         tw_record_clear(record); /* by the thread that has its memory in cache */
     }
 }
@@ -188,6 +219,15 @@ static int rank_all(run *run)
     return status;
 }
 
+static int open_classifier(run *run)
+{
+    const tw_classifier_run how = {(uint64_t)common.seed, (size_t)batch_tokens, text.strict};
+    if (!classifier.model)
+        return 0;
+    run->classifier = tw_classifier_open(&classifier, &how);
+    return run->classifier ? 0 : -1;
+}
+
 static int open_run(run *run, char **files, int count)
 {
     unsigned metrics = 0;
@@ -200,12 +240,26 @@ static int open_run(run *run, char **files, int count)
                 (metrics & TW_COMPARING_METRICS ? TW_NEED_COMPLETION : 0),
         .max_errors = common.max_errors};
     if (!(run->panel = tw_panel_new(metrics, !no_stem, text.completion_field)) ||
-        !(run->records = tw_records_open(files, count, &records)) ||
-        !(run->writer = tw_output_open(&common, &usage, NULL, 0, run->records)))
+        !(run->records = tw_records_open(files, count, &records)) || open_classifier(run) != 0)
+        return -1;
+    char digest[17];
+    const char *digests[] = {digest};
+    if (run->classifier && tw_model_digest(classifier.model, digest) != 0)
+        return -1;
+    if (!(run->writer = tw_output_open(&common, &usage, digests, !!run->classifier, run->records)))
         return -1;
     run->parallel = metrics & TW_COMPARING_METRICS;
     run->progress = tw_progress_new("records", 0, common.quiet);
     return 0;
+}
+
+static void note_cuts(const run *run)
+{
+    size_t examples = 0, cut = 0;
+    if (run->classifier)
+        cut = tw_classifier_cut(run->classifier, &examples);
+    if (cut > 0 && !common.quiet)
+        tw_warn("%zu of %zu examples were cut to fit %s", cut, examples, classifier.model);
 }
 
 static int close_run(run *run, int status)
@@ -213,8 +267,10 @@ static int close_run(run *run, int status)
     status = tw_output_close(run->writer, run->progress, status);
     if (status != 0)
         tw_warn("%s", tw_error());
+    note_cuts(run);
     tw_block_clear(&run->block);
     tw_records_close(run->records);
+    tw_classifier_free(run->classifier);
     tw_panel_free(run->panel);
     tw_expression_free(expression);
     return status != 0 ? TW_EXIT_DATA : TW_EXIT_OK;
@@ -222,14 +278,19 @@ static int close_run(run *run, int status)
 
 static int parse_by(void)
 {
+    const char *names[NAMES], *wanted = NULL;
     if (strcmp(by, "ranks") == 0)
-        return 0;
-    const char *names[NAMES];
+        return tw_classifier_check(&classifier, NULL);
     for (int m = 0; m < TW_METRICS; m++)
         names[m] = tw_metric_names[m];
     names[SCORE] = "score";
-    expression = tw_expression_parse(by, names, NAMES);
-    return expression ? 0 : tw_fail_in("--by");
+    for (int n = 0; n < TW_CLASSIFIER_NUMBERS; n++)
+        names[CLASSIFIER + n] = tw_classifier_names[n];
+    if (!(expression = tw_expression_parse(by, names, NAMES)))
+        return tw_fail_in("--by");
+    for (int n = CLASSIFIER; n < NAMES; n++)
+        wanted = tw_expression_uses(expression, n) ? names[n] : wanted;
+    return tw_classifier_check(&classifier, wanted);
 }
 
 int main(int argc, char **argv)

@@ -25,6 +25,7 @@ static tw_common common = TW_COMMON_DEFAULTS;
 static const char *metrics, *model_path, *guidance_path;
 static const char *tokenizer_path, *html;
 static tw_text_options text;
+static tw_classifier_options classifier = TW_CLASSIFIER_DEFAULTS;
 static tw_selection selection;
 static int64_t batch_tokens = 4096;
 static bool no_stem, compare, as_json, per_record, color;
@@ -33,8 +34,8 @@ static const tw_option options[] = {
     {"metrics", 0, TW_TEXT, &metrics, "LIST",
      "what to measure: meteor, rouge1, rouge2, rougeL, rougeLsum, bleu, chrf, corpusBleu, "
      "corpusChrf, length, distinct1, distinct2, repetition; with -m nll, perplexity; with -g "
-     "pairwise, kendall, ndcg, reward; without LIST the first five "
-     "and what -m and -g have",
+     "pairwise, kendall, ndcg, reward; with --classifier classifier, classifierAccuracy, "
+     "classifierGap; without LIST the first five and what -m, -g and --classifier have",
      0, 0, NULL, 0},
     {"model", 'm', TW_TEXT, &model_path, "MODEL",
      "language model folder: add each token's logprobs, measure nll and perplexity", 0, 0, NULL,
@@ -49,6 +50,8 @@ static const tw_option options[] = {
      "p-value",
      0, 0, NULL, 0},
     TW_OPTION_SEED(common),
+    TW_OPTIONS_GROUP("Samples as prompts of a classifier"),
+    TW_CLASSIFIER_OPTIONS(classifier),
     TW_OPTIONS_GROUP("Input"),
     TW_OPTION_PREFIX(text),
     TW_OPTION_PROMPT_FIELD(text),
@@ -91,7 +94,9 @@ static const tw_usage usage = {
                "score --metrics perplexity -m policy test.jsonl.zst\n"
                "score --compare before.jsonl.zst after.jsonl.zst\n"
                "score --color -g guidance ranked.jsonl.zst | less -R\n"
-               "score --html page.html -g guidance ranked.jsonl.zst",
+               "score --html page.html -g guidance ranked.jsonl.zst\n"
+               "score --metrics classifierAccuracy --classifier gpt2 --verbalizers ' terrible, "
+               "great' --examples test.jsonl best.jsonl",
     .options = options,
 };
 
@@ -222,6 +227,11 @@ static int write_contrast(run *run)
 
 static void note_cuts(const run *run)
 {
+    size_t examples = 0, cut = 0;
+    if (run->measures->classifier)
+        cut = tw_classifier_cut(run->measures->classifier, &examples);
+    if (cut > 0 && !common.quiet)
+        tw_warn("%zu of %zu examples were cut to fit %s", cut, examples, classifier.model);
     for (int i = 0; i < run->measures->model_count && !common.quiet; i++) {
         const tw_measuring_model *model = &run->measures->models[i];
         if (model->encoded.prompts_cut + model->encoded.completions_cut > 0)
@@ -265,10 +275,12 @@ static int open_measures(run *run)
         .selection = color || html ? NULL : &selection,
         .stem = !no_stem,
         /* Text metrics that nobody asked for must not refuse what a model can measure. */
-        .optional = !metrics && (model_path || guidance_path),
+        .optional = !metrics && (model_path || guidance_path || classifier.model),
         .model = model_path,
         .guidance = guidance_path,
         .text = &text,
+        .classifier = &classifier,
+        .seed = (uint64_t)common.seed,
         .batch_rows = (size_t)batch_tokens,
     };
     if (!(run->measures = tw_measures_open(&options)))
@@ -284,10 +296,10 @@ static int open_run(run *run, char **files, int count)
 {
     const tw_records_options records = {.prompt_field = text.prompt_field,
                                         .completion_field = text.completion_field,
-                                        .need = run->measures->model_count > 0 ? TW_NEED_PROMPT : 0,
+                                        .need = model_path || guidance_path ? TW_NEED_PROMPT : 0,
                                         .max_errors = common.max_errors};
     const tw_measuring_model *models = run->measures->models;
-    const char *digests[] = {models[0].digest, models[1].digest};
+    const char *digests[] = {models[0].digest, models[1].digest, models[2].digest};
     const tw_writer_options plain = {.path = html ? html : common.output, .plain = true};
     if (tokenizer_path && !(run->tokenizer = tw_tokenizer_open(tokenizer_path)))
         return -1;
@@ -337,9 +349,12 @@ static int check_usage(void)
         return tw_fail("%s needs either --tokenizer or -g, whose tokenizer it takes", shown);
     if ((color || html) && model_path)
         return tw_fail("%s shows rewards, for which -m has no use", shown);
-    if (tw_select(metrics, model_path, guidance_path, &selection) != 0)
+    const tw_selection_judges judges = {model_path, guidance_path, classifier.model};
+    if (tw_select(metrics, &judges, &selection) != 0)
         return tw_fail_in("--metrics");
-    return 0;
+    if ((color || html) && classifier.model)
+        return tw_fail("%s shows rewards, for which --classifier has no use", shown);
+    return tw_classifier_check(&classifier, tw_selection_classifier(&selection));
 }
 
 int main(int argc, char **argv)

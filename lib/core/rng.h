@@ -15,7 +15,8 @@ typedef enum tw_purpose {
     TW_RNG_INIT,      /* (parameter, 0, index) of initial weights */
     TW_RNG_BOOTSTRAP, /* (resample, 0, index) */
     TW_RNG_SPLIT,     /* (record, 0, 0) of data splits */
-    TW_RNG_SWAP       /* (trial, 0, pair / 64) of randomization tests */
+    TW_RNG_SWAP,      /* (trial, 0, pair / 64) of randomization tests */
+    TW_RNG_EXAMPLES   /* (record, 0, index) of a classifier's examples */
 } tw_purpose;
 
 /* The raw block: out[4] from a 128-bit counter and a 64-bit key. */

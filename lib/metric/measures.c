@@ -50,6 +50,15 @@ static int add_guidance(tw_measures *measures, const tw_measures_options *option
     return 0;
 }
 
+static int add_classifier(tw_measures *measures, const tw_measures_options *options)
+{
+    const tw_classifier_run run = {options->seed, options->batch_rows, options->text->strict};
+    if (!(measures->classifier = tw_classifier_open(options->classifier, &run)))
+        return -1;
+    measures->models[measures->model_count++].path = options->classifier->model;
+    return add(measures, tw_classifier_measure(measures->classifier));
+}
+
 /* The model before the guidance, which may add `tokens` to samples. */
 static int add_all(tw_measures *measures, const tw_measures_options *options)
 {
@@ -61,6 +70,8 @@ static int add_all(tw_measures *measures, const tw_measures_options *options)
     if (options->model && add_model(measures, options) != 0)
         return -1;
     if (options->guidance && add_guidance(measures, options) != 0)
+        return -1;
+    if (options->classifier && options->classifier->model && add_classifier(measures, options) != 0)
         return -1;
     for (int i = 0; i < measures->model_count; i++)
         if (tw_model_digest(measures->models[i].path, measures->models[i].digest) != 0)
@@ -131,5 +142,6 @@ void tw_measures_free(tw_measures *measures)
         measures->measures[m]->free(measures->measures[m]);
     tw_model_free(measures->model);
     tw_guidance_free(measures->guidance);
+    tw_classifier_free(measures->classifier);
     free(measures);
 }

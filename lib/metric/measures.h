@@ -1,6 +1,7 @@
 #ifndef TW_METRIC_MEASURES_H
 #define TW_METRIC_MEASURES_H
 
+#include "metric/classifier.h"
 #include "metric/model_measure.h"
 #include "metric/selection.h"
 
@@ -8,11 +9,13 @@
  * that are reported. */
 
 typedef struct tw_measures_options {
-    const tw_selection *selection; /* NULL: no text metrics, and nothing is reported */
-    bool stem;                     /* see tw_text_measure */
-    bool optional;                 /* the same */
-    const char *model, *guidance;  /* folders; NULL: none */
-    const tw_text_options *text;   /* how models read the records */
+    const tw_selection *selection;           /* NULL: no text metrics, and nothing is reported */
+    bool stem;                               /* see tw_text_measure */
+    bool optional;                           /* the same */
+    const char *model, *guidance;            /* folders; NULL: none */
+    const tw_text_options *text;             /* how models read the records */
+    const tw_classifier_options *classifier; /* without a model: none */
+    uint64_t seed;                           /* of the classifier's examples */
     size_t batch_rows;
 } tw_measures_options;
 
@@ -28,11 +31,12 @@ typedef struct tw_measures {
     const tw_column *columns[TW_SELECTION_MAX]; /* [shown]: those reported ... */
     size_t places[TW_SELECTION_MAX];            /* ... and where in a row they are */
     size_t shown;
-    tw_measuring_model models[2]; /* [model_count] */
+    tw_measuring_model models[3]; /* [model_count], the classifier last */
     int model_count;
-    tw_model *model;         /* NULL: none */
-    tw_guidance *guidance;   /* NULL: none */
-    tw_measure *measures[3]; /* [count], their columns beside each other in this order */
+    tw_model *model;           /* NULL: none */
+    tw_guidance *guidance;     /* NULL: none */
+    tw_classifier *classifier; /* NULL: none */
+    tw_measure *measures[4];   /* [count], their columns beside each other in this order */
     size_t count;
 } tw_measures;
 

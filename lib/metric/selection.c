@@ -59,9 +59,11 @@ static int put_text(tw_selection *selection, const char *name)
             return put(selection, corpora[i].name);
         }
     if (tw_metric_list(name, found) < 0)
-        return tw_fail("%s, corpusBleu and corpusChrf; with -m also nll and perplexity, with -g "
-                       "also pairwise, kendall, ndcg and reward",
-                       tw_error());
+        return tw_fail(
+            "%s, corpusBleu and corpusChrf; with -m also nll and perplexity, with -g "
+            "also pairwise, kendall, ndcg and reward, with --classifier also classifier, "
+            "classifierAccuracy and classifierGap",
+            tw_error());
     if (put(selection, tw_metric_names[found[0]]) != 0)
         return -1;
     need_text(selection, found[0]);
@@ -84,40 +86,63 @@ static void put_corpora(tw_selection *selection)
     }
 }
 
-static int put_named(tw_selection *selection, const char *name, bool model, bool guidance)
+static int put_named(tw_selection *selection, const char *name, const tw_selection_judges *judges)
 {
     const char *of_model = find(model_names, name), *of_guidance = find(guidance_names, name);
+    const char *of_classifier = find(tw_classifier_names, name);
     if (of_model)
-        return model ? put(selection, of_model) : tw_fail("%s needs -m MODEL", name);
+        return judges->model ? put(selection, of_model) : tw_fail("%s needs -m MODEL", name);
     if (of_guidance)
-        return guidance ? put(selection, of_guidance) : tw_fail("%s needs -g GUIDANCE", name);
+        return judges->guidance ? put(selection, of_guidance)
+                                : tw_fail("%s needs -g GUIDANCE", name);
+    if (of_classifier)
+        return judges->classifier ? put(selection, of_classifier)
+                                  : tw_fail("%s needs --classifier MODEL", name);
     return put_text(selection, name);
 }
 
-static int put_defaults(tw_selection *selection, bool model, bool guidance)
+static int put_all(tw_selection *selection, const char *const *names)
+{
+    int status = 0;
+    for (; status == 0 && *names; names++)
+        status = put(selection, *names);
+    return status;
+}
+
+static int put_defaults(tw_selection *selection, const tw_selection_judges *judges)
 {
     static const char *const texts[] = {"meteor", "rouge1", "rouge2", "rougeL", "rougeLsum"};
     int status = 0;
     for (size_t i = 0; status == 0 && i < sizeof texts / sizeof *texts; i++)
         status = put_text(selection, texts[i]);
-    for (size_t i = 0; status == 0 && model && model_names[i]; i++)
-        status = put(selection, model_names[i]);
-    for (size_t i = 0; status == 0 && guidance && guidance_names[i]; i++)
-        status = put(selection, guidance_names[i]);
+    if (status == 0 && judges->model)
+        status = put_all(selection, model_names);
+    if (status == 0 && judges->guidance)
+        status = put_all(selection, guidance_names);
+    if (status == 0 && judges->classifier)
+        status = put_all(selection, tw_classifier_names);
     return status;
 }
 
-int tw_select(const char *list, bool model, bool guidance, tw_selection *selection)
+const char *tw_selection_classifier(const tw_selection *selection)
+{
+    const char *found = NULL;
+    for (size_t i = 0; !found && i < selection->count; i++)
+        found = find(tw_classifier_names, selection->names[i]);
+    return found;
+}
+
+int tw_select(const char *list, const tw_selection_judges *judges, tw_selection *selection)
 {
     *selection = (tw_selection){0};
     if (!list)
-        return put_defaults(selection, model, guidance);
+        return put_defaults(selection, judges);
     for (;; list++) {
         char name[NAME_MAX_LENGTH + 1];
         const size_t length = strcspn(list, ",");
         snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : NAME_MAX_LENGTH),
                  list);
-        if (put_named(selection, name, model, guidance) != 0)
+        if (put_named(selection, name, judges) != 0)
             return -1;
         list += length;
         if (!*list) {
