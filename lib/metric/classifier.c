@@ -94,7 +94,11 @@ static int open_parts(tw_classifier *classifier, const tw_classifier_options *op
 {
     if (!(classifier->model = tw_model_open(options->model, TW_USE_FROZEN)))
         return -1;
-    const char *template = classifier->model->architecture->masked ? MASKED : CAUSAL;
+    const tw_architecture *architecture = classifier->model->architecture;
+    if (tw_has_encoder(&classifier->model->config))
+        return tw_fail("%s: %s is an encoder-decoder; expected a masked or a causal language model",
+                       options->model, architecture->model_type);
+    const char *template = architecture->masked ? MASKED : CAUSAL;
     if (options->template)
         template = options->template;
     if (!(classifier->template = tw_template_parse(template)) ||

@@ -53,14 +53,15 @@ static int encode(const tw_cloze *cloze, tw_filling *filling, tw_filled *filled)
 static int encode_head(const tw_cloze *cloze, const tw_filling *filling, tw_ids *head)
 {
     const tw_model *model = cloze->options.model;
-    tw_bytes text = {0};
+    tw_bytes bytes = {0};
     int status = 0;
     if (model->architecture->masked)
         return 0;
-    tw_template_head(cloze->options.template, filling, &text);
-    if (text.length > 0)
-        status = tw_tokenizer_encode(model->tokenizer, text.data, text.length, head);
-    free(text.data);
+    tw_template_head(cloze->options.template, filling, &bytes);
+    char *text = tw_bytes_take(&bytes);
+    if (*text)
+        status = tw_filled_begin(model, text, head);
+    free(text);
     return status;
 }
 

@@ -1,10 +1,12 @@
 #include "metric/filled.h"
 
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/error.h"
-#include "core/memory.h"
 #include "model/masked-lm.h"
+#include "text/prompt.h"
 
 int tw_filled_check(const tw_model *model, const tw_template *template)
 {
@@ -27,36 +29,28 @@ static void drop(tw_filled *filled)
     *filled = (tw_filled){0};
 }
 
-/* The token that stands for no text at all (as in text/prompt.h). */
-static int put_start(const tw_config *config, tw_ids *ids)
+int tw_filled_begin(const tw_model *model, const char *text, tw_ids *ids)
 {
-    const int32_t start = config->bos >= 0 ? config->bos : config->eos;
-    if (start < 0)
-        return tw_fail("text and prompt are empty, and the model has no token to start from");
-    free(ids->ids);
-    ids->ids = tw_alloc(1, sizeof *ids->ids);
-    ids->ids[0] = start;
-    ids->count = 1;
-    return 0;
+    const tw_config *config = &model->config;
+    const tw_prompt_rules rules = {.tokenizer = model->tokenizer,
+                                   .start = config->bos >= 0 ? config->bos : config->eos};
+    return tw_prompt_encode(&rules, text, SIZE_MAX, ids);
 }
 
-static int encode_causal(const tw_model *model, const tw_bytes *text, tw_filled *to)
+static int encode_causal(const tw_model *model, const char *text, tw_filled *to)
 {
-    if (tw_tokenizer_encode(model->tokenizer, text->length > 0 ? text->data : "", text->length,
-                            &to->ids) != 0)
-        return -1;
-    if (to->ids.count == 0 && put_start(&model->config, &to->ids) != 0)
+    if (tw_filled_begin(model, text, &to->ids) != 0)
         return -1;
     to->answer = to->ids.count - 1;
     return to->ids.count > model->config.max_positions;
 }
 
 /* A text or prompt may spell the mask too. */
-static int encode_masked(const tw_model *model, const tw_bytes *text, tw_filled *to)
+static int encode_masked(const tw_model *model, const char *text, tw_filled *to)
 {
     const int32_t mask = tw_masked_lm_mask(model);
     size_t masks = 0;
-    const int status = tw_masked_lm_encode(model, text->data, text->length, &to->ids);
+    const int status = tw_masked_lm_encode(model, text, strlen(text), &to->ids);
     if (status != 0)
         return status;
     for (size_t i = 0; i < to->ids.count; i++)
@@ -72,12 +66,13 @@ static int encode_masked(const tw_model *model, const tw_bytes *text, tw_filled 
 static int encode(const tw_model *model, const tw_template *template, const tw_filling *filling,
                   tw_filled *to)
 {
-    tw_bytes text = {0};
+    tw_bytes bytes = {0};
     *to = (tw_filled){0};
-    tw_template_fill(template, filling, &text);
-    const int status = model->architecture->masked ? encode_masked(model, &text, to)
-                                                   : encode_causal(model, &text, to);
-    free(text.data);
+    tw_template_fill(template, filling, &bytes);
+    char *text = tw_bytes_take(&bytes);
+    const int status = model->architecture->masked ? encode_masked(model, text, to)
+                                                   : encode_causal(model, text, to);
+    free(text);
     if (status != 0)
         drop(to);
     return status;

@@ -140,6 +140,8 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
     refused 1 '--template: expected <mask>, the place that a masked language model, as roberta is*' "${by[@]}" \
         --classifier "$FIXTURES/roberta/tiny" --verbalizers ' files, code' --examples examples.jsonl \
         --template '{text} {prompt}'
+    refused 1 '*/t5/v10: t5 is an encoder-decoder; expected a masked or a causal language model' "${by[@]}" \
+        --classifier "$FIXTURES/t5/v10" --verbalizers ' images, archives' --examples examples.jsonl
     refused 1 '*nothing*' "${by[@]}" "${judge[@]}" --classifier nothing
 }
 

@@ -48,7 +48,9 @@ CASES = [
     ("llama/tied", "{text} {prompt}", [" processes", " functions", " code", " files"]),
     ("roberta/tiny", "{text} {prompt} <mask> .", [" files", " code", " text"]),
     ("roberta/types", "<mask> {prompt} {text}", ["The", "This"]),
+    ("gpt2", "{text} {prompt}", [" files", " code", "This"]),
 ]
+BYTES = "roberta/tiny"  # tokenizer of the last one
 
 
 class Causal:
@@ -67,6 +69,21 @@ class Causal:
 
     def answer(self, ids):
         return len(ids) - 1
+
+
+class Bytes(Causal):
+    """The same with a byte-level tokenizer whose files put <s> before a text."""
+
+    def __init__(self, folder):
+        self.model = AutoModelForCausalLM.from_pretrained(folder).to(D).eval()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder.parent / BYTES)
+        self.context = self.model.config.max_position_embeddings
+
+    def encode(self, text):
+        return self.tokenizer(text).input_ids[:-1]
+
+    def token(self, verbalizer):
+        return self.tokenizer.convert_tokens_to_ids(verbalizer.replace(" ", "Ġ"))
 
 
 class Masked:
@@ -155,13 +172,14 @@ def main():
     folder = Path(sys.argv[1])
     cases = []
     for name, template, classes in CASES:
-        reader = (Masked if "<mask>" in template else Causal)(folder / name)
+        reader = (Masked if "<mask>" in template else Bytes if "This" in classes else Causal)(folder / name)
         shown = examples(classes)
         with torch.no_grad():
             found = [judge(reader, template, classes, shown, p) for p in PROMPTS]
         cases.append(
             {
                 "model": name,
+                "tokenizer": BYTES if isinstance(reader, Bytes) else name,
                 "template": template,
                 "verbalizers": ",".join(classes),
                 "examples": shown,

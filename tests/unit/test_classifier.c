@@ -27,11 +27,43 @@ enum { MAX_TEXTS = 16, NUMBERS = TW_CLASSIFIER_NUMBERS };
 
 static char examples_path[] = "/tmp/test_classifier.XXXXXX";
 static char records_path[] = "/tmp/test_classifier.XXXXXX";
+static char mixed[] = "/tmp/test_classifier.XXXXXX";
 static json_t *cases;
+
+/* One model with the tokenizer of another, which puts <s> before a text. */
+static const char *const linked[] = {"gpt2/config.json", "gpt2/model.safetensors",
+                                     "roberta/tiny/tokenizer.json",
+                                     "roberta/tiny/tokenizer_config.json"};
+enum { LINKED = sizeof linked / sizeof *linked };
+
+static void make_mixed(void)
+{
+    assert_non_null(mkdtemp(mixed));
+    char *here = getcwd(NULL, 0);
+    for (int i = 0; i < LINKED; i++) {
+        char *from = tw_format("%s/tests/fixtures/%s", here, linked[i]);
+        char *to = tw_join_path(mixed, strrchr(linked[i], '/') + 1);
+        assert_int_equal(symlink(from, to), 0);
+        free(from);
+        free(to);
+    }
+    free(here);
+}
+
+static void remove_mixed(void)
+{
+    for (int i = 0; i < LINKED; i++) {
+        char *path = tw_join_path(mixed, strrchr(linked[i], '/') + 1);
+        unlink(path);
+        free(path);
+    }
+    rmdir(mixed);
+}
 
 static int setup(void **state)
 {
     (void)state;
+    make_mixed();
     close(mkstemp(examples_path));
     close(mkstemp(records_path));
     cases = json_load_file("tests/fixtures/classifier.json", 0, NULL);
@@ -44,6 +76,7 @@ static int teardown(void **state)
     (void)state;
     unlink(examples_path);
     unlink(records_path);
+    remove_mixed();
     json_decref(cases);
     return 0;
 }
@@ -51,6 +84,15 @@ static int teardown(void **state)
 static const char *text_at(const json_t *json, const char *key)
 {
     return json_string_value(field(json, key));
+}
+
+/* Path of a case's model; the caller frees. */
+static char *model_of(const json_t *found)
+{
+    const char *name = text_at(found, "model");
+    if (strcmp(name, text_at(found, "tokenizer")) != 0)
+        return tw_strdup(mixed);
+    return tw_format("tests/fixtures/%s", name);
 }
 
 /* One case's classifier, its examples in examples_path. */
@@ -66,7 +108,7 @@ static tw_classifier *open_case(const json_t *found, double fraction, const tw_c
     }
     assert_int_equal(tw_write_file(examples_path, lines, strlen(lines)), 0);
     free(lines);
-    char *model = tw_format("tests/fixtures/%s", text_at(found, "model"));
+    char *model = model_of(found);
     const tw_classifier_options options = {.model = model,
                                            .template = text_at(found, "template"),
                                            .verbalizers = text_at(found, "verbalizers"),
@@ -140,7 +182,7 @@ static void check_case(const json_t *found)
 static void test_judges_as_transformers(void **state)
 {
     (void)state;
-    assert_true(json_array_size(cases) >= 6);
+    assert_true(json_array_size(cases) >= 7);
     for (size_t i = 0; i < json_array_size(cases); i++)
         check_case(json_array_get(cases, i));
 }
@@ -182,7 +224,7 @@ static void test_probabilities_as_transformers(void **state)
     (void)state;
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *found = json_array_get(cases, i);
-        char *path = tw_format("tests/fixtures/%s", text_at(found, "model"));
+        char *path = model_of(found);
         int32_t tokens[MAX_TEXTS];
         tw_verbalizers verbalizers;
         tw_model *model = tw_model_open(path, TW_USE_FROZEN);
