@@ -1,4 +1,5 @@
 /* rank: orders the samples of each record by a preference. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/progress.h"
+#include "metric/bertscore.h"
 #include "metric/classifier.h"
 #include "metric/expression.h"
 #include "metric/panel.h"
@@ -23,6 +25,7 @@ static tw_text_options text;
 static const char *by;
 static tw_expression *expression; /* of --by; NULL for the ranks that are there */
 static tw_classifier_options classifier = TW_CLASSIFIER_DEFAULTS;
+static tw_bertscore_options bertscore = TW_BERTSCORE_DEFAULTS;
 static int64_t batch_tokens = 4096;
 static double ties;
 static bool no_stem;
@@ -30,12 +33,13 @@ static bool no_stem;
 static const tw_option options[] = {
     {"by", 0, TW_TEXT, &by, "EXPR",
      "the preference, higher is better: meteor, rouge1+2*rouge2+rougeLsum, length, score, "
-     "classifier ...; or ranks, the order that the samples' ranks already say",
+     "bertscore, classifier ...; or ranks, the order that the samples' ranks already say",
      0, 0, NULL, TW_OPTION_REQUIRED},
     {"ties", 0, TW_REAL, &ties, "EPS", "a score at most EPS below the best of a rank shares it", 0,
      INFINITY, NULL, 0},
     {"no-stem", 0, TW_FLAG, &no_stem, NULL, "compare whole words in ROUGE, not their stems", 0, 0,
      NULL, 0},
+    TW_BERTSCORE_OPTIONS(bertscore),
     TW_OPTIONS_GROUP("Samples as prompts of a classifier"),
     TW_CLASSIFIER_OPTIONS(classifier),
     TW_OPTION_STRICT(text),
@@ -50,8 +54,8 @@ static const tw_option options[] = {
     TW_OPTION_QUIET(common),
     TW_OPTIONS_GROUP("Running"),
     {"batch-tokens", 0, TW_INT, &batch_tokens, "N",
-     "tokens that a classifier computes at a time; more is faster and takes more memory", 1, 1e9,
-     NULL, TW_OPTION_RUNTIME},
+     "tokens that a model computes at a time; more is faster and takes more memory", 1, 1e9, NULL,
+     TW_OPTION_RUNTIME},
     TW_OPTION_THREADS(common),
     TW_OPTIONS_END,
 };
@@ -66,9 +70,14 @@ static const tw_usage usage = {
     .options = options,
 };
 
-/* What EXPR may name: the text metrics, the score that a sample already has, and what a
- * classifier makes of it. */
-enum { SCORE = TW_METRICS, CLASSIFIER, NAMES = CLASSIFIER + TW_CLASSIFIER_NUMBERS };
+/* What EXPR may name: the text metrics, the score that a sample already has, what a classifier
+ * makes of it, and BERTScore. */
+enum {
+    SCORE = TW_METRICS,
+    CLASSIFIER,
+    BERTSCORE = CLASSIFIER + TW_CLASSIFIER_NUMBERS,
+    NAMES = BERTSCORE + TW_BERTSCORE_NUMBERS
+};
 
 /* What becomes of one record of a block. */
 typedef struct outcome {
@@ -80,6 +89,7 @@ typedef struct outcome {
 typedef struct run {
     tw_panel *panel;
     tw_classifier *classifier; /* NULL: none */
+    tw_bertscore *bertscore;   /* NULL: none */
     tw_records *records;
     tw_writer *writer;
     tw_progress *progress;
@@ -89,7 +99,7 @@ typedef struct run {
     bool parallel;                    /* comparing pays for threads; counting words does not */
 } run;
 
-/* scores[count] of a record's samples; values[count, NAMES] has those of the classifier. */
+/* scores[count] of a record's samples; values[count, NAMES] has those of models. */
 static int score_samples(const run *run, const tw_record *record, double *values, double *scores)
 {
     if (tw_panel_judge(run->panel, record, values, NAMES) != 0)
@@ -171,9 +181,26 @@ static void prepare(run *run)
     }
 }
 
+/* BERTScore of the block, many texts together. */
+static void compare(run *run)
+{
+    double *values[TW_BLOCK_RECORDS] = {NULL};
+    char *errors[TW_BLOCK_RECORDS] = {NULL};
+    if (!run->bertscore)
+        return;
+    for (size_t i = 0; i < run->block.count; i++)
+        if (!run->outcomes[i].error)
+            values[i] = run->values[i] + BERTSCORE;
+    tw_bertscore_block(run->bertscore, &run->block, values, NAMES, errors);
+    for (size_t i = 0; i < run->block.count; i++)
+        if (errors[i])
+            run->outcomes[i].error = errors[i];
+}
+
 static void work(run *run)
 {
     prepare(run);
+    compare(run);
 #pragma omp parallel for schedule(dynamic, 4) if (run->parallel)
     for (size_t i = 0; i < run->block.count; i++) {
         tw_record *record = &run->block.records[i];
@@ -228,6 +255,35 @@ static int open_classifier(run *run)
     return run->classifier ? 0 : -1;
 }
 
+static int open_bertscore(run *run)
+{
+    bertscore.completion_field = text.completion_field;
+    bertscore.batch_rows = (size_t)batch_tokens;
+    if (!bertscore.model)
+        return 0;
+    run->bertscore = tw_bertscore_open(&bertscore);
+    return run->bertscore ? 0 : -1;
+}
+
+/* The output, with the digests of the models in its provenance. */
+static int open_output(run *run)
+{
+    const char *const folders[] = {classifier.model, bertscore.model};
+    char digests[2][17];
+    const char *list[2];
+    int count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (!folders[i])
+            continue;
+        if (tw_model_digest(folders[i], digests[count]) != 0)
+            return -1;
+        list[count] = digests[count];
+        count++;
+    }
+    run->writer = tw_output_open(&common, &usage, list, count, run->records);
+    return run->writer ? 0 : -1;
+}
+
 static int open_run(run *run, char **files, int count)
 {
     unsigned metrics = 0;
@@ -237,16 +293,11 @@ static int open_run(run *run, char **files, int count)
     const tw_records_options records = {
         .completion_field = text.completion_field,
         .need = TW_NEED_SAMPLES | (scores ? TW_NEED_SCORES : 0) |
-                (metrics & TW_COMPARING_METRICS ? TW_NEED_COMPLETION : 0),
+                (metrics & TW_COMPARING_METRICS || bertscore.model ? TW_NEED_COMPLETION : 0),
         .max_errors = common.max_errors};
     if (!(run->panel = tw_panel_new(metrics, !no_stem, text.completion_field)) ||
-        !(run->records = tw_records_open(files, count, &records)) || open_classifier(run) != 0)
-        return -1;
-    char digest[17];
-    const char *digests[] = {digest};
-    if (run->classifier && tw_model_digest(classifier.model, digest) != 0)
-        return -1;
-    if (!(run->writer = tw_output_open(&common, &usage, digests, !!run->classifier, run->records)))
+        !(run->records = tw_records_open(files, count, &records)) || open_classifier(run) != 0 ||
+        open_bertscore(run) != 0 || open_output(run) != 0)
         return -1;
     run->parallel = metrics & TW_COMPARING_METRICS;
     run->progress = tw_progress_new("records", 0, common.quiet);
@@ -260,6 +311,9 @@ static void note_cuts(const run *run)
         cut = tw_classifier_cut(run->classifier, &examples);
     if (cut > 0 && !common.quiet)
         tw_warn("%zu of %zu examples were cut to fit %s", cut, examples, classifier.model);
+    if (run->bertscore && tw_bertscore_cut(run->bertscore) > 0 && !common.quiet)
+        tw_warn("%" PRIu64 " texts were cut to fit %s", tw_bertscore_cut(run->bertscore),
+                bertscore.model);
 }
 
 static int close_run(run *run, int status)
@@ -271,26 +325,36 @@ static int close_run(run *run, int status)
     tw_block_clear(&run->block);
     tw_records_close(run->records);
     tw_classifier_free(run->classifier);
+    tw_bertscore_free(run->bertscore);
     tw_panel_free(run->panel);
     tw_expression_free(expression);
     return status != 0 ? TW_EXIT_DATA : TW_EXIT_OK;
 }
 
+/* The last name of [from, to) that EXPR uses; NULL: none, or there is no EXPR. */
+static const char *used(const char *const *names, int from, int to)
+{
+    const char *name = NULL;
+    for (int n = from; expression && n < to; n++)
+        name = tw_expression_uses(expression, n) ? names[n] : name;
+    return name;
+}
+
 static int parse_by(void)
 {
-    const char *names[NAMES], *wanted = NULL;
-    if (strcmp(by, "ranks") == 0)
-        return tw_classifier_check(&classifier, NULL);
+    const char *names[NAMES];
     for (int m = 0; m < TW_METRICS; m++)
         names[m] = tw_metric_names[m];
     names[SCORE] = "score";
     for (int n = 0; n < TW_CLASSIFIER_NUMBERS; n++)
         names[CLASSIFIER + n] = tw_classifier_names[n];
-    if (!(expression = tw_expression_parse(by, names, NAMES)))
+    for (int n = 0; n < TW_BERTSCORE_NUMBERS; n++)
+        names[BERTSCORE + n] = tw_bertscore_names[n];
+    if (strcmp(by, "ranks") != 0 && !(expression = tw_expression_parse(by, names, NAMES)))
         return tw_fail_in("--by");
-    for (int n = CLASSIFIER; n < NAMES; n++)
-        wanted = tw_expression_uses(expression, n) ? names[n] : wanted;
-    return tw_classifier_check(&classifier, wanted);
+    if (tw_bertscore_check(&bertscore, used(names, BERTSCORE, NAMES)) != 0)
+        return -1;
+    return tw_classifier_check(&classifier, used(names, CLASSIFIER, BERTSCORE));
 }
 
 int main(int argc, char **argv)

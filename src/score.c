@@ -26,6 +26,7 @@ static const char *metrics, *model_path, *guidance_path;
 static const char *tokenizer_path, *html;
 static tw_text_options text;
 static tw_classifier_options classifier = TW_CLASSIFIER_DEFAULTS;
+static tw_bertscore_options bertscore = TW_BERTSCORE_DEFAULTS;
 static tw_selection selection;
 static int64_t batch_tokens = 4096;
 static bool no_stem, compare, as_json, per_record, color;
@@ -35,7 +36,8 @@ static const tw_option options[] = {
      "what to measure: meteor, rouge1, rouge2, rougeL, rougeLsum, bleu, chrf, corpusBleu, "
      "corpusChrf, length, distinct1, distinct2, repetition; with -m nll, perplexity; with -g "
      "pairwise, kendall, ndcg, reward; with --classifier classifier, classifierAccuracy, "
-     "classifierGap; without LIST the first five and what -m, -g and --classifier have",
+     "classifierGap; with --bertscore-model bertscore, bertscoreP, bertscoreR; without LIST the "
+     "first five and what -m, -g, --classifier and --bertscore-model have",
      0, 0, NULL, 0},
     {"model", 'm', TW_TEXT, &model_path, "MODEL",
      "language model folder: add each token's logprobs, measure nll and perplexity", 0, 0, NULL,
@@ -50,6 +52,7 @@ static const tw_option options[] = {
      "p-value",
      0, 0, NULL, 0},
     TW_OPTION_SEED(common),
+    TW_BERTSCORE_OPTIONS(bertscore),
     TW_OPTIONS_GROUP("Samples as prompts of a classifier"),
     TW_CLASSIFIER_OPTIONS(classifier),
     TW_OPTIONS_GROUP("Input"),
@@ -92,6 +95,7 @@ static const tw_usage usage = {
     .synopsis = "[--metrics LIST] [-m MODEL] [-g GUIDANCE] [options] [FILE...]",
     .example = "sample -m policy --greedy test.jsonl.zst | score --json | jq .metrics.rougeL.mean\n"
                "score --metrics perplexity -m policy test.jsonl.zst\n"
+               "score --metrics bertscore --bertscore-model roberta-large samples.jsonl.zst\n"
                "score --compare before.jsonl.zst after.jsonl.zst\n"
                "score --color -g guidance ranked.jsonl.zst | less -R\n"
                "score --html page.html -g guidance ranked.jsonl.zst\n"
@@ -232,6 +236,9 @@ static void note_cuts(const run *run)
         cut = tw_classifier_cut(run->measures->classifier, &examples);
     if (cut > 0 && !common.quiet)
         tw_warn("%zu of %zu examples were cut to fit %s", cut, examples, classifier.model);
+    if (run->measures->bertscore && tw_bertscore_cut(run->measures->bertscore) && !common.quiet)
+        tw_warn("%" PRIu64 " texts were cut to fit %s", tw_bertscore_cut(run->measures->bertscore),
+                bertscore.model);
     for (int i = 0; i < run->measures->model_count && !common.quiet; i++) {
         const tw_measuring_model *model = &run->measures->models[i];
         if (model->encoded.prompts_cut + model->encoded.completions_cut > 0)
@@ -275,12 +282,14 @@ static int open_measures(run *run)
         .selection = color || html ? NULL : &selection,
         .stem = !no_stem,
         /* Text metrics that nobody asked for must not refuse what a model can measure. */
-        .optional = !metrics && (model_path || guidance_path || classifier.model),
+        .optional =
+            !metrics && (model_path || guidance_path || classifier.model || bertscore.model),
         .model = model_path,
         .guidance = guidance_path,
         .text = &text,
         .classifier = &classifier,
         .seed = (uint64_t)common.seed,
+        .bertscore = &bertscore,
         .batch_rows = (size_t)batch_tokens,
     };
     if (!(run->measures = tw_measures_open(&options)))
@@ -299,7 +308,8 @@ static int open_run(run *run, char **files, int count)
                                         .need = model_path || guidance_path ? TW_NEED_PROMPT : 0,
                                         .max_errors = common.max_errors};
     const tw_measuring_model *models = run->measures->models;
-    const char *digests[] = {models[0].digest, models[1].digest, models[2].digest};
+    const char *digests[] = {models[0].digest, models[1].digest, models[2].digest,
+                             models[3].digest};
     const tw_writer_options plain = {.path = html ? html : common.output, .plain = true};
     if (tokenizer_path && !(run->tokenizer = tw_tokenizer_open(tokenizer_path)))
         return -1;
@@ -349,12 +359,16 @@ static int check_usage(void)
         return tw_fail("%s needs either --tokenizer or -g, whose tokenizer it takes", shown);
     if ((color || html) && model_path)
         return tw_fail("%s shows rewards, for which -m has no use", shown);
-    const tw_selection_judges judges = {model_path, guidance_path, classifier.model};
+    const tw_selection_judges judges = {model_path, guidance_path, classifier.model,
+                                        bertscore.model};
     if (tw_select(metrics, &judges, &selection) != 0)
         return tw_fail_in("--metrics");
-    if ((color || html) && classifier.model)
-        return tw_fail("%s shows rewards, for which --classifier has no use", shown);
-    return tw_classifier_check(&classifier, tw_selection_classifier(&selection));
+    if ((color || html) && (classifier.model || bertscore.model))
+        return tw_fail("%s shows rewards, for which --classifier and --bertscore-model have no use",
+                       shown);
+    if (tw_bertscore_check(&bertscore, tw_selection_any(&selection, tw_bertscore_names)) != 0)
+        return -1;
+    return tw_classifier_check(&classifier, tw_selection_any(&selection, tw_classifier_names));
 }
 
 int main(int argc, char **argv)

@@ -37,6 +37,18 @@ struct tw_bertscore {
     tw_tape *tape;
 };
 
+int tw_bertscore_check(const tw_bertscore_options *options, const char *wanted)
+{
+    if (!options->model && options->layer != TW_BERTSCORE_USUAL)
+        return tw_fail("--bertscore-layer is for --bertscore-model MODEL");
+    if (!options->model && wanted)
+        return tw_fail("%s needs --bertscore-model MODEL", wanted);
+    if (options->model && !wanted)
+        return tw_fail("--bertscore-model: nothing asks for it; there are bertscore, bertscoreP "
+                       "and bertscoreR");
+    return 0;
+}
+
 static size_t usual_layer(size_t layers)
 {
     switch (layers) {

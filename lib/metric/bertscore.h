@@ -45,6 +45,10 @@ typedef struct tw_bertscore_options {
      0, 1e6, NULL, 0}
 /* clang-format on */
 
+/* Usage: -1 when an option is missing. wanted: something asks for the numbers; NULL, or their name
+ * for the message. */
+int tw_bertscore_check(const tw_bertscore_options *options, const char *wanted);
+
 /* Opens the model. NULL, with a message, when that fails, it is not a masked LM, or it has no such
  * layer. */
 tw_bertscore *tw_bertscore_open(const tw_bertscore_options *options);

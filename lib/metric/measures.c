@@ -59,6 +59,17 @@ static int add_classifier(tw_measures *measures, const tw_measures_options *opti
     return add(measures, tw_classifier_measure(measures->classifier));
 }
 
+static int add_bertscore(tw_measures *measures, const tw_measures_options *options)
+{
+    tw_bertscore_options bertscore = *options->bertscore;
+    bertscore.completion_field = options->text->completion_field;
+    bertscore.batch_rows = options->batch_rows;
+    if (!(measures->bertscore = tw_bertscore_open(&bertscore)))
+        return -1;
+    measures->models[measures->model_count++].path = bertscore.model;
+    return add(measures, tw_bertscore_measure(measures->bertscore, options->optional));
+}
+
 /* The model before the guidance, which may add `tokens` to samples. */
 static int add_all(tw_measures *measures, const tw_measures_options *options)
 {
@@ -72,6 +83,8 @@ static int add_all(tw_measures *measures, const tw_measures_options *options)
     if (options->guidance && add_guidance(measures, options) != 0)
         return -1;
     if (options->classifier && options->classifier->model && add_classifier(measures, options) != 0)
+        return -1;
+    if (options->bertscore && options->bertscore->model && add_bertscore(measures, options) != 0)
         return -1;
     for (int i = 0; i < measures->model_count; i++)
         if (tw_model_digest(measures->models[i].path, measures->models[i].digest) != 0)
@@ -143,5 +156,6 @@ void tw_measures_free(tw_measures *measures)
     tw_model_free(measures->model);
     tw_guidance_free(measures->guidance);
     tw_classifier_free(measures->classifier);
+    tw_bertscore_free(measures->bertscore);
     free(measures);
 }

@@ -16,6 +16,7 @@ typedef struct tw_measures_options {
     const tw_text_options *text;             /* how models read the records */
     const tw_classifier_options *classifier; /* without a model: none */
     uint64_t seed;                           /* of the classifier's examples */
+    const tw_bertscore_options *bertscore;   /* without a model: none */
     size_t batch_rows;
 } tw_measures_options;
 
@@ -31,12 +32,13 @@ typedef struct tw_measures {
     const tw_column *columns[TW_SELECTION_MAX]; /* [shown]: those reported ... */
     size_t places[TW_SELECTION_MAX];            /* ... and where in a row they are */
     size_t shown;
-    tw_measuring_model models[3]; /* [model_count], the classifier last */
+    tw_measuring_model models[4]; /* [model_count], the classifier and BERTScore's last */
     int model_count;
     tw_model *model;           /* NULL: none */
     tw_guidance *guidance;     /* NULL: none */
     tw_classifier *classifier; /* NULL: none */
-    tw_measure *measures[4];   /* [count], their columns beside each other in this order */
+    tw_bertscore *bertscore;   /* NULL: none */
+    tw_measure *measures[5];   /* [count], their columns beside each other in this order */
     size_t count;
 } tw_measures;
 

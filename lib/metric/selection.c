@@ -62,7 +62,8 @@ static int put_text(tw_selection *selection, const char *name)
         return tw_fail(
             "%s, corpusBleu and corpusChrf; with -m also nll and perplexity, with -g "
             "also pairwise, kendall, ndcg and reward, with --classifier also classifier, "
-            "classifierAccuracy and classifierGap",
+            "classifierAccuracy and classifierGap, with --bertscore-model also bertscore, "
+            "bertscoreP and bertscoreR",
             tw_error());
     if (put(selection, tw_metric_names[found[0]]) != 0)
         return -1;
@@ -90,6 +91,7 @@ static int put_named(tw_selection *selection, const char *name, const tw_selecti
 {
     const char *of_model = find(model_names, name), *of_guidance = find(guidance_names, name);
     const char *of_classifier = find(tw_classifier_names, name);
+    const char *of_bertscore = find(tw_bertscore_names, name);
     if (of_model)
         return judges->model ? put(selection, of_model) : tw_fail("%s needs -m MODEL", name);
     if (of_guidance)
@@ -98,6 +100,9 @@ static int put_named(tw_selection *selection, const char *name, const tw_selecti
     if (of_classifier)
         return judges->classifier ? put(selection, of_classifier)
                                   : tw_fail("%s needs --classifier MODEL", name);
+    if (of_bertscore)
+        return judges->bertscore ? put(selection, of_bertscore)
+                                 : tw_fail("%s needs --bertscore-model MODEL", name);
     return put_text(selection, name);
 }
 
@@ -121,14 +126,16 @@ static int put_defaults(tw_selection *selection, const tw_selection_judges *judg
         status = put_all(selection, guidance_names);
     if (status == 0 && judges->classifier)
         status = put_all(selection, tw_classifier_names);
+    if (status == 0 && judges->bertscore)
+        status = put_all(selection, tw_bertscore_names);
     return status;
 }
 
-const char *tw_selection_classifier(const tw_selection *selection)
+const char *tw_selection_any(const tw_selection *selection, const char *const *names)
 {
     const char *found = NULL;
     for (size_t i = 0; !found && i < selection->count; i++)
-        found = find(tw_classifier_names, selection->names[i]);
+        found = find(names, selection->names[i]);
     return found;
 }
 

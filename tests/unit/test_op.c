@@ -232,14 +232,15 @@ static struct {
     float nll_weight[ROWS], entropy_weight[ROWS], nll[ROWS], entropy[ROWS];
 } token;
 
-static double cross_entropy(tw_tensor *hidden, tw_tensor *weight)
+static double cross_entropy(tw_tensor *hidden, tw_tensor *weight, tw_tensor *bias)
 {
     tw_tape *tape = tw_tape_new(true);
     tw_token_loss loss = {.targets = token.targets,
                           .nll_weight = token.nll_weight,
                           .entropy_weight = token.entropy_weight,
                           .nll = token.nll,
-                          .entropy = token.entropy};
+                          .entropy = token.entropy,
+                          .bias = bias};
     double total = tw_cross_entropy(tape, hidden, weight, &loss);
     tw_backward(tape);
     tw_tape_free(tape);
@@ -251,18 +252,19 @@ static void test_cross_entropy(void **state)
     (void)state;
     tw_params params = {0};
     tw_tensor *hidden = input(&params, 0, ROWS, WIDTH),
-              *weight = input(&params, 1, VOCABULARY, WIDTH);
+              *weight = input(&params, 1, VOCABULARY, WIDTH),
+              *bias = input(&params, 2, 1, VOCABULARY);
     fill(&params);
     for (size_t i = 0; i < ROWS; i++) {
         token.targets[i] = (int32_t)(i * 7 % VOCABULARY);
         token.nll_weight[i] = 0.5F + 0.5F * noise(5, i);
         token.entropy_weight[i] = i % 2 ? 0.3F * noise(6, i) : 0;
     }
-    double total = cross_entropy(hidden, weight), expected = 0;
+    double total = cross_entropy(hidden, weight, bias), expected = 0;
     for (size_t i = 0; i < ROWS; i++) {
         double logits[VOCABULARY], sum = 0, entropy = 0;
         for (size_t j = 0; j < VOCABULARY; j++) {
-            logits[j] = 0;
+            logits[j] = bias->x[j];
             for (size_t d = 0; d < WIDTH; d++)
                 logits[j] += (double)hidden->x[i * WIDTH + d] * weight->x[j * WIDTH + d];
             sum += exp(logits[j]);
@@ -278,17 +280,18 @@ static void test_cross_entropy(void **state)
     /* gradients by differences of the double sum that the op returns; each call adds to dx */
     float *gradient = tw_alloc(params.size, sizeof *gradient);
     memcpy(gradient, params.dx, params.size * sizeof *gradient);
-    tw_tensor *inputs[] = {hidden, weight};
-    for (int k = 0; k < 2; k++) {
+    tw_tensor *inputs[] = {hidden, weight, bias};
+    for (int k = 0; k < 3; k++) {
+        const size_t count = inputs[k]->rows * inputs[k]->width;
         double largest = 0;
-        for (size_t i = 0; i < inputs[k]->rows * WIDTH; i++)
+        for (size_t i = 0; i < count; i++)
             largest = fmax(largest, fabs(inputs[k]->dx[i]));
-        for (size_t i = 0; i < inputs[k]->rows * WIDTH; i++) {
+        for (size_t i = 0; i < count; i++) {
             float keep = inputs[k]->x[i], dx = inputs[k]->dx[i];
             inputs[k]->x[i] = keep + STEP;
-            double up = cross_entropy(hidden, weight);
+            double up = cross_entropy(hidden, weight, bias);
             inputs[k]->x[i] = keep - STEP;
-            double down = cross_entropy(hidden, weight);
+            double down = cross_entropy(hidden, weight, bias);
             inputs[k]->x[i] = keep;
             if (fabs((up - down) / (2.0 * (double)STEP) - dx) > TOLERANCE * largest)
                 fail_msg("input %d element %zu: %g, finite difference %g", k, i, dx,
