@@ -10,9 +10,11 @@ Usage: sample -m ADAPTER --temperature 1 --logprobs --plain prompts.jsonl |
 """
 
 import json
+import pathlib
 import sys
 import warnings
 
+import sentencepiece
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -24,10 +26,19 @@ def logprobs(model, prompt, tokens):
     return torch.log_softmax(logits.double(), -1).gather(1, torch.tensor(tokens)[:, None])[:, 0]
 
 
-def largest_difference(model, tokenizer, records):
+def encoder(base):
+    """Text to ids, special tokens left to the tokenizer's files."""
+    spiece = pathlib.Path(base) / "spiece.model"
+    if spiece.exists():
+        return sentencepiece.SentencePieceProcessor(model_file=str(spiece)).encode
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    return lambda text: tokenizer(text).input_ids
+
+
+def largest_difference(model, encode, records):
     worst = 0.0
     for record in records:
-        prompt = tokenizer(record["prompt"]).input_ids
+        prompt = encode(record["prompt"])
         for sample in record["samples"]:
             expected = logprobs(model, prompt, sample["tokens"])
             worst = max(worst, float((torch.tensor(sample["logprobs"]) - expected).abs().max()))
@@ -37,13 +48,13 @@ def largest_difference(model, tokenizer, records):
 def main():
     folder, base = sys.argv[1:]
     warnings.simplefilter("error", UserWarning)
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    encode = encoder(base)
     model = PeftModel.from_pretrained(
         AutoModelForCausalLM.from_pretrained(base, torch_dtype=torch.float32), folder).eval()
     records = [json.loads(line) for line in sys.stdin]
     tokens = sum(len(sample["tokens"]) for record in records for sample in record["samples"])
-    beside = largest_difference(model, tokenizer, records)
-    merged = largest_difference(model.merge_and_unload(), tokenizer, records)
+    beside = largest_difference(model, encode, records)
+    merged = largest_difference(model.merge_and_unload(), encode, records)
     print(f"{folder}: {len(records)} records, {tokens} tokens, largest difference of a log-probability: "
           f"{beside:.2g} beside the weights, {merged:.2g} merged")
     if not records or max(beside, merged) > 1e-4:
