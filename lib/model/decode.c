@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "model/prompt.h"
-#include "tensor/gemm.h"
+#include "tensor/weight.h"
 
 /* A request under way. */
 typedef struct job {
@@ -182,8 +182,8 @@ static void draw_all(decoder *d, const float *hidden, size_t rows, const strand 
     size_t width = d->model->config.hidden_size, vocabulary = d->model->config.vocab_size;
     for (size_t first = 0, i = 0; first < rows; first += LOGIT_ROWS) {
         size_t n = rows - first < LOGIT_ROWS ? rows - first : LOGIT_ROWS, last = i;
-        tw_gemm_rows(true, n, vocabulary, width, hidden + first * width, width,
-                     d->model->output_embedding->x, width, d->logits, vocabulary);
+        tw_weight_gemm_rows(true, n, hidden + first * width, width, d->model->output_embedding,
+                            d->logits, vocabulary);
         hide_padding(d, n);
         while (last < count && row_of[last] < first + n)
             last++;

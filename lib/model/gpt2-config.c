@@ -178,6 +178,7 @@ const tw_architecture tw_gpt2 = {
     .model_type = "gpt2",
     .class_name = "GPT2LMHeadModel",
     .prefix = "transformer.",
+    .packed = true,
     .tied = "lm_head.weight",
     .is_buffer = is_buffer,
     .configure = configure,

@@ -307,7 +307,7 @@ static bool is_buffer(const char *name)
 #define RELATIVE(type, class, configure_fn)                                                        \
     {                                                                                              \
         .model_type = (type), .class_name = (class), .prefix = "model.", .tied = "lm_head.weight", \
-        .is_buffer = is_buffer, .configure = (configure_fn), .declare = declare,                   \
+        .packed = true, .is_buffer = is_buffer, .configure = (configure_fn), .declare = declare,   \
         .initialise = initialise, .forward = tw_llama_forward                                      \
     }
 

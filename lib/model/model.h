@@ -71,6 +71,9 @@ typedef struct tw_architecture {
     const char *const *embeddings; /* and the first parameter, the input embedding, or call it
                                       instead; to NULL. NULL: nothing */
 
+    /* Its matrices are read through tensor/weight.h alone, so they may stay bf16 in the map. */
+    bool packed;
+
     /* Whether a tensor is a constant that older files carry, to be passed over silently. */
     bool (*is_buffer)(const char *name);
 

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "model/values.h"
 
 /* A parameter's array, under its name or that without the architecture's prefix; array is
  * NULL if there is none. */
@@ -128,30 +129,6 @@ static int check_others(const tw_model *model, const tw_shards *shards, const tw
     return status;
 }
 
-/* Whether every parameter can be used where it lies in the map. */
-static int take_views(tw_model *model, const tw_stored *arrays, bool *all)
-{
-    *all = true;
-    for (size_t i = 0; i < model->params.count && *all; i++) {
-        const float *view = NULL;
-        if (arrays[i].array && tw_array_view_f32(arrays[i].file, arrays[i].array, &view) < 0)
-            return -1;
-        model->params.tensors[i]->x = (float *)view;
-        *all = view != NULL;
-    }
-    return 0;
-}
-
-static int copy_values(tw_model *model, const tw_stored *arrays, tw_use use)
-{
-    tw_params_allocate(&model->params, use == TW_USE_TRAINABLE);
-    for (size_t i = 0; i < model->params.count; i++)
-        if (arrays[i].array &&
-            tw_array_to_f32(arrays[i].file, arrays[i].array, model->params.tensors[i]->x) < 0)
-            return -1;
-    return 0;
-}
-
 int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_count, bool *found)
 {
     tw_shards *shards = tw_shards_open(folder);
@@ -162,10 +139,8 @@ int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_
     int status = match_arrays(model, shards, own_count, arrays, found);
     if (status == 0)
         status = check_others(model, shards, arrays);
-    if (status == 0 && use == TW_USE_FROZEN)
-        status = take_views(model, arrays, &viewed);
-    if (status == 0 && !viewed)
-        status = copy_values(model, arrays, use);
+    if (status == 0)
+        status = tw_values_take(model, arrays, use == TW_USE_TRAINABLE, &viewed);
     if (viewed)
         model->weights = shards;
     else
@@ -177,11 +152,11 @@ int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_
 static tw_array array_of(const tw_tensor *tensor, const char *name)
 {
     tw_array array = {.name = name,
-                      .dtype = TW_F32,
+                      .dtype = tensor->half ? TW_BF16 : TW_F32,
                       .rank = tensor->rank,
                       .shape = {tensor->rows, tensor->width},
                       .count = tensor->rows * tensor->width,
-                      .data = tensor->x};
+                      .data = tensor->half ? (const void *)tensor->half : tensor->x};
     if (tensor->rank == 1)
         array.shape[0] = tensor->width;
     return array;

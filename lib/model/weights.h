@@ -8,8 +8,8 @@
 /* Fills the declared parameters of model from the weight files in folder
  * (shards.h). Those
  * from index own_count on are extra ones: if the file has none of them they stay
- * zero and *found is false. Frozen fp32 values stay in the map, which the model then
- * keeps open; all others are copied. Shapes are checked before memory is taken. */
+ * zero and *found is false. What stays in the map (values.h) keeps it
+ * open. Shapes are checked before memory is taken. */
 int tw_weights_load(tw_model *model, const char *folder, tw_use use, size_t own_count, bool *found);
 
 /* All parameters, under their declared names, into a file of that path; `tied`, unless NULL, also

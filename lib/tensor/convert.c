@@ -104,3 +104,32 @@ int tw_array_view_f32(const tw_safetensors *file, const tw_array *array, const f
     *view = array->data;
     return 0;
 }
+
+/* As first_bad, of bf16. */
+static size_t first_bad_half(const uint16_t *values, size_t count)
+{
+    for (size_t done = 0; done < count; done += BLOCK) {
+        size_t size = count - done < BLOCK ? count - done : BLOCK;
+        uint16_t bad = 0;
+        for (size_t i = 0; i < size; i++)
+            bad |= (values[done + i] & 0x7F80) == 0x7F80;
+        for (size_t i = 0; bad && i < size; i++)
+            if ((values[done + i] & 0x7F80) == 0x7F80)
+                return done + i;
+    }
+    return count;
+}
+
+int tw_array_view_bf16(const tw_safetensors *file, const tw_array *array, const uint16_t **view)
+{
+    *view = NULL;
+    if (array->dtype != TW_BF16 || (uintptr_t)array->data % sizeof(uint16_t) != 0)
+        return 0;
+    const uint16_t *values = array->data;
+    size_t bad = first_bad_half(values, array->count);
+    if (bad < array->count)
+        return tw_fail("%s: tensor %s: value %zu is %s", tw_safetensors_path(file), array->name,
+                       bad, values[bad] & 0x7F ? "NaN" : "infinite");
+    *view = values;
+    return 0;
+}

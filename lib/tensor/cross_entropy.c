@@ -4,6 +4,7 @@
 #include "tensor/gemm.h"
 #include "tensor/op.h"
 #include "tensor/vector.h"
+#include "tensor/weight.h"
 
 /* Rows whose logits are held at a time. */
 enum { CHUNK = 256 };
@@ -98,14 +99,14 @@ double tw_cross_entropy(tw_tape *tape, tw_tensor *hidden, tw_tensor *weight,
         at.rows = hidden->rows - at.first < CHUNK ? hidden->rows - at.first : CHUNK;
         const float *x = hidden->x + at.first * d;
         if (tw_tape_recording(tape))
-            tw_gemm(false, true, at.rows, n, d, 1, x, d, weight->x, d, 0, at.logits, n);
+            tw_weight_gemm(true, at.rows, x, d, weight, 0, at.logits, n);
         else
-            tw_gemm_rows(true, at.rows, n, d, x, d, weight->x, d, at.logits, n);
+            tw_weight_gemm_rows(true, at.rows, x, d, weight, at.logits, n);
         total += finish_chunk(&at);
         add_bias_gradient(&at);
         if (dx)
-            tw_gemm(false, false, at.rows, d, n, 1, at.logits, n, weight->x, d, fresh ? 0 : 1,
-                    dx + at.first * d, d);
+            tw_weight_gemm(false, at.rows, at.logits, n, weight, fresh ? 0 : 1, dx + at.first * d,
+                           d);
         if (gradient && weight->wants_dx)
             tw_gemm(true, false, n, d, at.rows, 1, at.logits, n, x, d, 1, weight->dx, d);
     }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "tensor/op.h"
+#include "tensor/weight.h"
 
 typedef struct embedding {
     tw_tensor *tokens, *positions, *y;
@@ -45,12 +46,9 @@ tw_tensor *tw_embedding(tw_tape *tape, tw_tensor *token_table, tw_tensor *positi
 #pragma omp parallel for
     for (size_t r = 0; r < rows; r++) {
         float *to = y->x + r * width;
-        memcpy(to, token_table->x + (size_t)batch->tokens[r] * width, width * sizeof *to);
-        if (!position_table)
-            continue;
-        const float *position = position_table->x + (size_t)batch->positions[r] * width;
-        for (size_t j = 0; j < width; j++)
-            to[j] += position[j];
+        tw_weight_row(token_table, (size_t)batch->tokens[r], false, to);
+        if (position_table)
+            tw_weight_row(position_table, (size_t)batch->positions[r], true, to);
     }
     if (y->wants_dx) {
         embedding *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);

@@ -17,10 +17,8 @@ void tw_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, f
                 a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
 }
 
-/* Columns of a tile: with the rows it fixes the shape of every call, and it splits
- * the work of a wide output among threads when rows are few. */
-enum { COLUMN_TILE = 256 };
-
+/* The columns of a tile, with its rows, fix the shape of every call, and they split the work of a
+ * wide output among threads when rows are few. */
 typedef struct tile {
     size_t row, rows, column, columns;
 } tile;
@@ -36,8 +34,9 @@ static void compute_tile(tile at, bool transpose_b, size_t k, const float *a, si
         return;
     }
     static _Thread_local tw_scratch scratch;
-    float *padded_c = tw_scratch_room(&scratch, TW_ROW_TILE * (COLUMN_TILE + k), sizeof *padded_c);
-    float *padded_a = padded_c + (size_t)TW_ROW_TILE * COLUMN_TILE;
+    float *padded_c =
+        tw_scratch_room(&scratch, TW_ROW_TILE * (TW_COLUMN_TILE + k), sizeof *padded_c);
+    float *padded_a = padded_c + (size_t)TW_ROW_TILE * TW_COLUMN_TILE;
     for (size_t i = 0; i < TW_ROW_TILE; i++) {
         if (i < at.rows)
             memcpy(padded_a + i * k, a_tile + i * lda, k * sizeof *a);
@@ -45,9 +44,9 @@ static void compute_tile(tile at, bool transpose_b, size_t k, const float *a, si
             memset(padded_a + i * k, 0, k * sizeof *a);
     }
     tw_gemm(false, transpose_b, TW_ROW_TILE, at.columns, k, 1, padded_a, k, b_tile, ldb, 0,
-            padded_c, COLUMN_TILE);
+            padded_c, TW_COLUMN_TILE);
     for (size_t i = 0; i < at.rows; i++)
-        memcpy(c + (at.row + i) * ldc + at.column, padded_c + i * COLUMN_TILE,
+        memcpy(c + (at.row + i) * ldc + at.column, padded_c + i * TW_COLUMN_TILE,
                at.columns * sizeof *c);
 }
 
@@ -55,13 +54,14 @@ void tw_gemm_rows(bool transpose_b, size_t m, size_t n, size_t k, const float *a
                   const float *b, size_t ldb, float *c, size_t ldc)
 {
     size_t row_tiles = (m + TW_ROW_TILE - 1) / TW_ROW_TILE;
-    size_t column_tiles = (n + COLUMN_TILE - 1) / COLUMN_TILE;
+    size_t column_tiles = (n + TW_COLUMN_TILE - 1) / TW_COLUMN_TILE;
     /* Inside a parallel region OpenBLAS computes each call on one thread. */
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < row_tiles * column_tiles; i++) {
-        tile at = {.row = i / column_tiles * TW_ROW_TILE, .column = i % column_tiles * COLUMN_TILE};
+        tile at = {.row = i / column_tiles * TW_ROW_TILE,
+                   .column = i % column_tiles * TW_COLUMN_TILE};
         at.rows = m - at.row < TW_ROW_TILE ? m - at.row : TW_ROW_TILE;
-        at.columns = n - at.column < COLUMN_TILE ? n - at.column : COLUMN_TILE;
+        at.columns = n - at.column < TW_COLUMN_TILE ? n - at.column : TW_COLUMN_TILE;
         compute_tile(at, transpose_b, k, a, lda, b, ldb, c, ldc);
     }
 }

@@ -10,9 +10,9 @@ void tw_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, f
              size_t ldc);
 
 /* The same for op(A) = A, beta 0, alpha 1, in tiles of TW_ROW_TILE rows, the last
- * one padded: every row goes through a call of one and the same shape, so its
- * bits do not depend on which or how many rows stand beside it. For decoding. */
-enum { TW_ROW_TILE = 64 };
+ * one padded, and TW_COLUMN_TILE columns: every row goes through a call of one and the same shape,
+ * so its bits do not depend on which or how many rows stand beside it. For decoding. */
+enum { TW_ROW_TILE = 64, TW_COLUMN_TILE = 256 };
 void tw_gemm_rows(bool transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
                   const float *b, size_t ldb, float *c, size_t ldc);
 

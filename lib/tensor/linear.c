@@ -3,6 +3,7 @@
 #include "tensor/adapter.h"
 #include "tensor/gemm.h"
 #include "tensor/op.h"
+#include "tensor/weight.h"
 
 typedef struct linear {
     tw_tensor *x, *weight, *bias, *y;
@@ -45,8 +46,8 @@ static void linear_backward(tw_tape *tape, void *args)
     if (op->x->wants_dx) {
         bool fresh;
         float *dx = tw_gradient(tape, op->x, &fresh);
-        tw_gemm(false, !op->transposed, x->rows, x->width, y->width, 1, y->dx, y->width, weight->x,
-                weight->width, fresh ? 0 : 1, dx, x->width);
+        tw_weight_gemm(!op->transposed, x->rows, y->dx, y->width, weight, fresh ? 0 : 1, dx,
+                       x->width);
     }
 }
 
@@ -70,11 +71,9 @@ tw_tensor *tw_linear(tw_tape *tape, tw_tensor *x, tw_tensor *weight, tw_tensor *
     bool adapts = adapter && (adapter->a->wants_dx || adapter->b->wants_dx);
     tw_tensor *y = tw_activation(tape, x->rows, out, wants_dx || adapts);
     if (tw_tape_recording(tape))
-        tw_gemm(false, transposed, x->rows, out, x->width, 1, x->x, x->width, weight->x,
-                weight->width, 0, y->x, out);
+        tw_weight_gemm(transposed, x->rows, x->x, x->width, weight, 0, y->x, out);
     else
-        tw_gemm_rows(transposed, x->rows, out, x->width, x->x, x->width, weight->x, weight->width,
-                     y->x, out);
+        tw_weight_gemm_rows(transposed, x->rows, x->x, x->width, weight, y->x, out);
     if (bias)
         add_bias(y, bias->x);
     if (wants_dx && y->wants_dx) {

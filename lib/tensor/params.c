@@ -4,6 +4,7 @@
 
 #include "core/memory.h"
 #include "tensor/tensor.h"
+#include "tensor/weight.h"
 
 enum { PAD = 16 };
 
@@ -54,10 +55,13 @@ void tw_params_own(tw_params *params)
     size_t at = 0;
     for (size_t i = 0; i < params->count; i++) {
         tw_tensor *tensor = params->tensors[i];
-        memcpy(params->x + at, tensor->x, tensor->rows * tensor->width * sizeof *tensor->x);
+        tw_weight_values(tensor, params->x + at);
         tensor->x = params->x + at;
+        tensor->half = NULL;
         at += padded(tensor);
     }
+    free(params->copies);
+    params->copies = NULL;
 }
 
 void tw_params_free(tw_params *params)
@@ -69,6 +73,7 @@ void tw_params_free(tw_params *params)
     free(params->tensors);
     free(params->x);
     free(params->dx);
+    free(params->copies);
     *params = (tw_params){0};
 }
 

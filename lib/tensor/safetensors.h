@@ -60,6 +60,9 @@ int tw_array_to_f32(const tw_safetensors *file, const tw_array *array, float *ou
  * same check for NaN and infinity; *view is NULL for any other (convert it then). */
 int tw_array_view_f32(const tw_safetensors *file, const tw_array *array, const float **view);
 
+/* The same for a BF16 array, aligned to 2 bytes. */
+int tw_array_view_bf16(const tw_safetensors *file, const tw_array *array, const uint16_t **view);
+
 /* Writes arrays in the given order with __metadata__ {"format":"pt"} (what
  * transformers expects); the data begins at a multiple of 64 bytes. Written to path directly
  * and fsynced: atomicity is the caller's (model folders are renamed whole).

@@ -12,8 +12,10 @@ struct tw_adapter;
 typedef struct tw_tensor {
     const char *name; /* in the checkpoint; NULL for activations */
     size_t rows, width;
-    int rank;      /* of a parameter on disk: 1 is [width], 2 is [rows, width] */
-    float *x;      /* [rows, width] */
+    int rank; /* of a parameter on disk: 1 is [width], 2 is [rows, width] */
+    float *x; /* [rows, width]; NULL if it is read through half */
+    /* A frozen weight as bf16, in a map (tensor/weight.h); NULL: x has the values. */
+    const uint16_t *half;
     float *dx;     /* gradient, the same shape; NULL: none is wanted (frozen) or none yet */
     bool wants_dx; /* an op must propagate into it */
     const struct tw_adapter *adapter; /* what tw_linear adds to this weight; NULL: nothing */
@@ -26,6 +28,7 @@ typedef struct tw_params {
     tw_tensor **tensors;
     size_t count;
     float *x, *dx; /* [size]; NULL while frozen */
+    float *copies; /* of frozen ones that cannot be used where they lie; NULL: none */
     size_t size;   /* floats, each tensor padded to a multiple of 16 (zeros) */
     bool trainable;
 } tw_params;
@@ -40,8 +43,8 @@ tw_tensor *tw_params_find(const tw_params *params, const char *name); /* NULL if
 void tw_params_allocate(tw_params *params, bool trainable);
 void tw_params_free(tw_params *params);
 
-/* Gives parameters that are views of other memory (a map) values of their own: copies, without
- * gradients. Nothing if they have them already. */
+/* Gives frozen parameters, which may lie in a map, values of their own: copies in params->x,
+ * without gradients. Nothing if they have them already. */
 void tw_params_own(tw_params *params);
 
 /* Number of values without the padding. */

@@ -1,0 +1,26 @@
+#ifndef TW_TENSOR_WEIGHT_H
+#define TW_TENSOR_WEIGHT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tensor/tensor.h"
+
+/* A weight where it lies: fp32 (x), or bf16 in a map (half), which is widened to fp32 a tile at a
+ * time, by the thread that uses it. What is computed is that of the widened matrix. */
+
+/* C[m, n] = A op(W) + beta C, row-major; op(W) is W [k, n] or, transposed, that of W [n, k]. */
+void tw_weight_gemm(bool transposed, size_t m, const float *a, size_t lda, const tw_tensor *weight,
+                    float beta, float *c, size_t ldc);
+
+/* The same for beta 0 as tw_gemm_rows does it, to the same bits for both kinds of weight. */
+void tw_weight_gemm_rows(bool transposed, size_t m, const float *a, size_t lda,
+                         const tw_tensor *weight, float *c, size_t ldc);
+
+/* to[width] = a row of the weight, or += it. */
+void tw_weight_row(const tw_tensor *weight, size_t row, bool add, float *to);
+
+/* All values, to[rows * width]. */
+void tw_weight_values(const tw_tensor *weight, float *to);
+
+#endif
