@@ -22,6 +22,9 @@ static tw_sampling sampling = {.temperature = 1, .top_p = 1, .repetition_penalty
 static tw_text_options text;
 static const char *model_path;
 static int64_t samples = 1, max_new_tokens, min_new_tokens, batch_tokens = 8192;
+static int64_t beams = INT64_MIN;
+static double length_penalty = 1;
+static int early_stopping;
 static bool logprobs;
 
 static const tw_option options[] = {
@@ -32,6 +35,14 @@ static const tw_option options[] = {
     TW_SAMPLING_OPTIONS(sampling),
     {"greedy", 0, TW_FLAG, &sampling.greedy, NULL, "always take the likeliest token", 0, 0, NULL,
      0},
+    {"beams", 0, TW_INT, &beams, "N", "search with N beams; the K best hypotheses are the samples",
+     2, 1024, NULL, 0},
+    {"length-penalty", 0, TW_REAL, &length_penalty, "P",
+     "rank hypotheses by log-probability / length ^ P", -10, 10, NULL, 0},
+    {"early-stopping", 0, TW_CHOICE, &early_stopping, NULL,
+     "whether N hypotheses end a search: once better ones are unlikely, at once, or once they are "
+     "impossible",
+     0, 0, "false|true|never", 0},
     {"repetition-penalty", 0, TW_REAL, &sampling.repetition_penalty, "R",
      "penalty on tokens that occurred before, 1 for none", 0, 1e6, NULL, TW_OPTION_ABOVE_MIN},
     TW_OPTION_MAX_NEW_TOKENS(max_new_tokens),
@@ -151,6 +162,8 @@ static json_t *sample_json(const tw_tokenizer *tokenizer, const tw_sample *sampl
     }
     json_t *json = json_pack("{s:s, s:o, s:s, s:f}", "text", decoded, "tokens", tokens, "finish",
                              sample->stopped ? "stop" : "length", "logprob", sum);
+    if (json && beams > 0)
+        json_object_set_new(json, "beam_score", json_real(sample->beam_score));
     if (json && logprobs)
         json_object_set(json, "logprobs", each);
     json_decref(each);
@@ -227,6 +240,8 @@ static int decode_all(run *run)
                                 .max_new_tokens = run->new_tokens,
                                 .min_new_tokens = (size_t)min_new_tokens,
                                 .batch_tokens = (size_t)batch_tokens};
+    if (beams > 0)
+        decode.beam = (tw_beam_options){(size_t)beams, length_penalty, early_stopping};
     tw_decode_calls calls = {next_request, request_done, run};
     if (tw_decode(run->model, &decode, &calls) < 0 || run->failed)
         return -1;
@@ -249,9 +264,23 @@ static int close_run(run *run, int status)
     return status < 0 ? TW_EXIT_DATA : TW_EXIT_OK;
 }
 
+/* A search draws nothing, and only a search has hypotheses. */
+static int check_options(void)
+{
+    if (beams < 0)
+        return length_penalty == 1 && early_stopping == 0
+                   ? 0
+                   : tw_fail("--length-penalty and --early-stopping are for --beams");
+    if (sampling.greedy || sampling.temperature != 1 || sampling.top_k > 0 || sampling.top_p < 1)
+        return tw_fail("--beams goes without --greedy, --temperature, --top-k and --top-p");
+    if (samples > beams)
+        return tw_fail("--samples %" PRId64 " exceeds --beams %" PRId64, samples, beams);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    const int first = tw_options_or_exit(&usage, argc, argv, NULL);
+    const int first = tw_options_or_exit(&usage, argc, argv, check_options);
     tw_common_apply(&common);
     run run = {0};
     int status = open_run(&run, argv + first, argc - first);

@@ -8,22 +8,25 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "model/decode-beams.h"
 #include "model/prompt.h"
 #include "tensor/weight.h"
 
 /* A request under way. */
 typedef struct job {
     tw_request *request;
-    size_t slot;   /* of the prompt */
-    size_t open;   /* samples not yet finished */
-    size_t tokens; /* of the cache, prompt and all samples */
-    size_t limit;  /* new tokens of a sample */
+    size_t slot;     /* of the prompt */
+    size_t open;     /* samples not yet finished */
+    size_t tokens;   /* of the cache, prompt and all samples */
+    size_t limit;    /* new tokens of a sample */
+    tw_beams *beams; /* NULL: samples are drawn */
+    bool over;       /* the search has ended */
 } job;
 
 /* A sample under way. */
 typedef struct strand {
     job *job;
-    uint32_t sample;
+    uint32_t sample; /* or beam; all beams of a job are under way side by side */
     size_t slot;
 } strand;
 
@@ -113,9 +116,15 @@ static size_t limit_of(const decoder *d, const tw_request *request)
     return d->options->max_new_tokens < room ? d->options->max_new_tokens : room;
 }
 
+/* Strands of a request. */
+static size_t strands_of(const decoder *d, const tw_request *request)
+{
+    return d->options->beam.beams ? d->options->beam.beams : request->count;
+}
+
 static size_t needed(const decoder *d, const tw_request *request)
 {
-    return request->length + request->count * limit_of(d, request);
+    return request->length + strands_of(d, request) * limit_of(d, request);
 }
 
 static job *admit(decoder *d, tw_request *request)
@@ -123,7 +132,8 @@ static job *admit(decoder *d, tw_request *request)
     job *new = tw_alloc(1, sizeof *new);
     new->request = request;
     new->limit = limit_of(d, request);
-    new->open = request->count;
+    new->open = strands_of(d, request);
+    new->beams = tw_decode_beams(d->model, d->options, request, new->limit);
     new->tokens = needed(d, request);
     new->slot = take_slot(d, tw_model_prompt_rows(d->model, request->length), -1);
     request->samples = tw_alloc(request->count, sizeof *request->samples);
@@ -174,9 +184,37 @@ static void hide_padding(decoder *d, size_t rows)
             d->logits[i * vocabulary + j] = -INFINITY;
 }
 
+/* A sample's next token, or a beam's candidates for it. */
+static void advance(decoder *d, const strand *at, const float *logits)
+{
+    tw_beams *beams = at->job->beams;
+    if (!beams)
+        draw_next(d, at, logits);
+    else if (at->sample < tw_beams_live(beams) &&
+             tw_beams_look(beams, at->sample, logits, d->model->config.vocab_size) < 0) {
+#pragma omp atomic write
+        d->broken = true;
+    }
+}
+
+/* The next beams of every job, once all of its beams were looked at. */
+static void choose_beams(decoder *d, strand *strands, size_t count)
+{
+    size_t n = d->options->beam.beams, *slots = tw_alloc(n, sizeof *slots);
+    for (size_t first = 0; first < count; first += n) {
+        job *job = strands[first].job;
+        for (size_t i = 0; i < n; i++)
+            slots[i] = strands[first + i].slot;
+        job->over = !tw_decode_choose(job->beams, n, &d->cache, slots, job->request);
+        for (size_t i = 0; i < n; i++)
+            strands[first + i].slot = slots[i];
+    }
+    free(slots);
+}
+
 /* Logits of hidden[rows], then a draw for each of the strands that read a row:
  * strand i reads row rows_of[i]. */
-static void draw_all(decoder *d, const float *hidden, size_t rows, const strand *strands,
+static void draw_all(decoder *d, const float *hidden, size_t rows, strand *strands,
                      const size_t *row_of, size_t count)
 {
     size_t width = d->model->config.hidden_size, vocabulary = d->model->config.vocab_size;
@@ -189,9 +227,11 @@ static void draw_all(decoder *d, const float *hidden, size_t rows, const strand 
             last++;
 #pragma omp parallel for schedule(dynamic, 4)
         for (size_t s = i; s < last; s++)
-            draw_next(d, &strands[s], d->logits + (row_of[s] - first) * vocabulary);
+            advance(d, &strands[s], d->logits + (row_of[s] - first) * vocabulary);
         i = last;
     }
+    if (d->options->beam.beams && !d->broken)
+        choose_beams(d, strands, count);
 }
 
 static int finish_job(decoder *d, job *done, const tw_decode_calls *calls)
@@ -199,8 +239,17 @@ static int finish_job(decoder *d, job *done, const tw_decode_calls *calls)
     give_slot(d, done->slot);
     d->tokens -= done->tokens;
     tw_request *request = done->request;
+    tw_beams_free(done->beams);
     free(done);
     return calls->done(calls->context, request);
+}
+
+static bool is_over(const strand *at)
+{
+    if (at->job->beams)
+        return at->job->over;
+    const tw_sample *sample = &at->job->request->samples[at->sample];
+    return sample->stopped || sample->count == at->job->limit;
 }
 
 /* Strands whose sample is complete leave; the others keep their order. */
@@ -212,8 +261,7 @@ static int remove_finished(decoder *d, const tw_decode_calls *calls)
     int status = 0;
     for (size_t i = 0; i < d->count; i++) {
         strand at = d->strands[i];
-        const tw_sample *sample = &at.job->request->samples[at.sample];
-        if (!sample->stopped && sample->count < at.job->limit) {
+        if (!is_over(&at)) {
             d->strands[kept++] = at;
             continue;
         }
@@ -251,11 +299,11 @@ static void begin(decoder *d, job **jobs, size_t count)
     const float *hidden = last_hidden(d);
     size_t first = d->count, strands = 0;
     for (size_t j = 0; j < count; j++)
-        strands += jobs[j]->request->count;
+        strands += jobs[j]->open;
     size_t *row_of = tw_alloc(strands, sizeof *row_of), at = 0;
     reserve(d, first + strands);
     for (size_t j = 0; j < count; j++)
-        for (uint32_t k = 0; k < jobs[j]->request->count; k++) {
+        for (uint32_t k = 0; k < jobs[j]->open; k++) {
             row_of[at++] = j;
             d->strands[d->count++] =
                 (strand){jobs[j], k, take_slot(d, jobs[j]->limit, (int64_t)jobs[j]->slot)};
@@ -283,14 +331,22 @@ static void admit_waiting(decoder *d, const tw_decode_calls *calls, tw_request *
     tw_tape_reset(d->tape);
 }
 
+static int32_t last_token(const strand *at)
+{
+    if (at->job->beams)
+        return tw_beams_last(at->job->beams, at->sample);
+    const tw_sample *sample = &at->job->request->samples[at->sample];
+    return sample->tokens[sample->count - 1];
+}
+
 /* One more token for every strand. */
 static void step(decoder *d)
 {
     tw_batch_clear(&d->batch);
     size_t *row_of = tw_alloc(d->count, sizeof *row_of);
     for (size_t i = 0; i < d->count; i++) {
-        const tw_sample *sample = &d->strands[i].job->request->samples[d->strands[i].sample];
-        tw_batch_continue(&d->batch, &sample->tokens[sample->count - 1], 1, d->strands[i].slot);
+        int32_t last = last_token(&d->strands[i]);
+        tw_batch_continue(&d->batch, &last, 1, d->strands[i].slot);
         row_of[i] = i;
     }
     draw_all(d, last_hidden(d), d->count, d->strands, row_of, d->count);
@@ -323,6 +379,9 @@ static void close_decoder(decoder *d)
 
 int tw_decode(const tw_model *model, const tw_decode_options *options, const tw_decode_calls *calls)
 {
+    if (options->beam.beams && tw_beams_check(&options->beam, &model->config.stops,
+                                              (size_t)tw_tokenizer_size(model->tokenizer)) < 0)
+        return -1;
     decoder d;
     open_decoder(&d, model, options);
     tw_request *waiting = NULL;
@@ -337,8 +396,10 @@ int tw_decode(const tw_model *model, const tw_decode_options *options, const tw_
         }
     } while (status == 0 && (d.count || waiting || (waiting = calls->next(calls->context))));
     for (size_t i = 0; i < d.count; i++)
-        if (--d.strands[i].job->open == 0)
+        if (--d.strands[i].job->open == 0) {
+            tw_beams_free(d.strands[i].job->beams);
             free(d.strands[i].job);
+        }
     close_decoder(&d);
     return status;
 }

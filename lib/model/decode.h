@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/beam.h"
 #include "model/model.h"
 #include "model/sampler.h"
 
@@ -13,10 +14,12 @@
  *
  * A sample depends on (model, prompt, seed, key, sample index) and the options only: not on
  * what is decoded beside it, nor on batch_tokens or threads (each matrix product is made
- * of calls of one shape, tw_gemm_rows; each draw is keyed, tw_uniform). */
+ * of calls of one shape, tw_gemm_rows; each draw is keyed, tw_uniform). With a beam search
+ * (beam.h) nothing is drawn: samples are its hypotheses, best first. */
 
 typedef struct tw_decode_options {
-    tw_sampling sampling;
+    tw_sampling sampling; /* of a beam search the repetition penalty alone */
+    tw_beam_options beam; /* beams 0: samples are drawn */
     uint64_t seed;
     size_t max_new_tokens; /* >= 1 */
     size_t min_new_tokens; /* what ends a generation is not drawn before */
@@ -43,7 +46,8 @@ typedef struct tw_sample {
     int32_t *tokens; /* the token that ended it at the end, if one did */
     float *logprobs; /* of each token, see tw_draw */
     size_t count;
-    bool stopped; /* by one of config.stops, not by a limit */
+    bool stopped;      /* by one of config.stops, not by a limit */
+    double beam_score; /* of a beam search, see beam.h */
 } tw_sample;
 
 /* One prompt. The decoder never looks at `user`. */
@@ -54,7 +58,7 @@ typedef struct tw_request {
     uint64_t key;       /* of the record, for the random numbers */
     tw_sample *samples; /* [count], filled by the decoder; their arrays are in one
                            allocation, freed by tw_request_clear */
-    size_t count;
+    size_t count;       /* of a beam search at most the beams */
     void *user;
 } tw_request;
 
@@ -70,7 +74,7 @@ typedef struct tw_decode_calls {
 } tw_decode_calls;
 
 /* Runs until next gives NULL and nothing is under way. 0, or -1 from done, or when the
- * model's logits are not numbers. */
+ * model's logits are not numbers, or its vocabulary is too small for the beams. */
 int tw_decode(const tw_model *model, const tw_decode_options *options,
               const tw_decode_calls *calls);
 

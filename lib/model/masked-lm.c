@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "tensor/vector.h"
+#include "tensor/weight.h"
 
 int tw_model_check_causal(const tw_model *model)
 {
@@ -85,12 +86,15 @@ void tw_lm_logits(const tw_model *model, tw_tape *tape, const tw_batch *batch, c
         x = tw_linear(tape, x, model->output_embedding, model->output_bias, TW_OUT_IN);
         memcpy(logits, x->x, x->rows * x->width * sizeof *logits);
     }
-    for (size_t i = 0; ids && i < count; i++)
-        for (size_t j = 0; j < id_count; j++) {
-            size_t id = (size_t)ids[j];
-            float logit = tw_row_dot(x->x + i * width, embedding->x + id * width, width);
+    float *row = tw_arena_alloc(tw_tape_arena(tape), width, sizeof *row);
+    for (size_t j = 0; ids && j < id_count; j++) {
+        size_t id = (size_t)ids[j];
+        tw_weight_row(embedding, id, false, row);
+        for (size_t i = 0; i < count; i++) {
+            float logit = tw_row_dot(x->x + i * width, row, width);
             logits[i * id_count + j] = bias ? logit + bias->x[id] : logit;
         }
+    }
     tw_tape_reset(tape);
 }
 

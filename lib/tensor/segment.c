@@ -123,6 +123,18 @@ void tw_cache_open_source(tw_cache *cache, size_t slot, size_t length)
     at->source_length = length;
 }
 
+void tw_cache_copy(tw_cache *cache, size_t to, size_t from)
+{
+    tw_slot *copy = &cache->slots[to];
+    const tw_slot *slot = &cache->slots[from];
+    assert(slot->length <= copy->capacity && slot->parent == copy->parent);
+    copy->length = slot->length;
+    for (size_t i = 0; i < 2 * cache->layers; i++)
+        memcpy(copy->data + i * copy->capacity * cache->width,
+               slot->data + i * slot->capacity * cache->width,
+               slot->length * cache->width * sizeof *copy->data);
+}
+
 void tw_cache_commit(const tw_batch *batch)
 {
     for (size_t s = 0; s < batch->count; s++)

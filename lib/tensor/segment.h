@@ -74,6 +74,9 @@ void tw_cache_open_source(tw_cache *cache, size_t slot, size_t length);
 void tw_cache_init(tw_cache *cache, size_t layers, size_t width, size_t slots);
 void tw_cache_free(tw_cache *cache);
 
+/* Slot `to` holds what `from` holds; it has room for that, and the same parent. */
+void tw_cache_copy(tw_cache *cache, size_t to, size_t from);
+
 /* After a forward pass over a batch with a cache: its tokens count as past. */
 void tw_cache_commit(const tw_batch *batch);
 
