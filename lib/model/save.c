@@ -67,14 +67,17 @@ int tw_model_save(const tw_model *model, const char *folder)
 {
     if (model->lora && !model->lora->merged)
         return tw_lora_save(model, folder);
-    if (tw_tokenizer_save(model->tokenizer, folder) < 0 || save_config(model, folder) < 0)
+    const bool t5 = tw_has_encoder(&model->config);
+    int status = t5 ? tw_tokenizer_save_t5(model->tokenizer, folder)
+                    : tw_tokenizer_save(model->tokenizer, folder);
+    if (status < 0 || save_config(model, folder) < 0)
         return -1;
     if (!model->architecture->masked && save_generation_config(model, folder) < 0)
         return -1;
     char *path = tw_join_path(folder, "model.safetensors");
     /* transformers (4.46) takes a tied bias for zero where only its first name is there. */
-    int status = tw_weights_write(&model->params, model->output_bias,
-                                  model->architecture->tied_bias, path);
+    status =
+        tw_weights_write(&model->params, model->output_bias, model->architecture->tied_bias, path);
     free(path);
     return status;
 }

@@ -155,22 +155,28 @@ static void set_piece(json_t *config, const tw_tokenizer *tokenizer, const char 
  * class of transformers that hands text to SentencePiece as it is and adds no token
  * on either side; most others add some (T5: EOS, Llama: BOS). PreTrainedTokenizerFast and
  * GPT2Tokenizer are what their files say. */
-static char *describe(const tw_tokenizer *tokenizer)
+static char *describe(const tw_tokenizer *tokenizer, bool t5)
 {
     static const char *const classes[] = {[TW_SENTENCEPIECE] = "BertGenerationTokenizer",
                                           [TW_TOKENIZER_JSON] = "PreTrainedTokenizerFast",
                                           [TW_VOCAB_MERGES] = "GPT2Tokenizer"};
     const tw_sentencepiece_ids *special = &tokenizer->special;
     json_t *config = json_object();
-    json_object_set_new(config, "tokenizer_class", json_string(classes[tokenizer->files.kind]));
+    t5 = t5 && tokenizer->files.kind == TW_SENTENCEPIECE;
+    json_object_set_new(config, "tokenizer_class",
+                        json_string(t5 ? "T5Tokenizer" : classes[tokenizer->files.kind]));
     set_piece(config, tokenizer, "bos_token", special->bos);
     set_piece(config, tokenizer, "eos_token", special->eos);
     set_piece(config, tokenizer, "unk_token", special->unknown);
     /* Its default is a piece that most vocabularies lack, and would grow them. */
     set_piece(config, tokenizer, "pad_token", special->pad >= 0 ? special->pad : special->eos);
     set_piece(config, tokenizer, "sep_token", -1);
+    if (t5) {
+        json_object_set_new(config, "extra_ids", json_integer(0));
+        json_object_set_new(config, "legacy", json_true()); /* its default, but for a warning */
+    }
     /* Text that spells `</s>` is text. */
-    if (!tokenizer->json)
+    if (!tokenizer->json && !t5)
         json_object_set_new(config, "split_special_tokens", json_true());
     json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
     char *text = json_dumps(config, JSON_INDENT(2));
@@ -180,18 +186,28 @@ static char *describe(const tw_tokenizer *tokenizer)
     return line;
 }
 
-int tw_tokenizer_save(const tw_tokenizer *tokenizer, const char *folder)
+static int save(const tw_tokenizer *tokenizer, const char *folder, bool t5)
 {
     if (tw_tokenizer_files_write(&tokenizer->files, folder) < 0)
         return -1;
     if (tokenizer->files.files[TW_FILE_CONFIG].bytes)
         return 0;
-    char *text = describe(tokenizer);
+    char *text = describe(tokenizer, t5);
     char *path = tw_join_path(folder, tw_tokenizer_file_names[TW_FILE_CONFIG]);
     int status = tw_write_file(path, text, strlen(text));
     free(path);
     free(text);
     return status;
+}
+
+int tw_tokenizer_save(const tw_tokenizer *tokenizer, const char *folder)
+{
+    return save(tokenizer, folder, false);
+}
+
+int tw_tokenizer_save_t5(const tw_tokenizer *tokenizer, const char *folder)
+{
+    return save(tokenizer, folder, true);
 }
 
 uint64_t tw_tokenizer_digest(const tw_tokenizer *tokenizer)

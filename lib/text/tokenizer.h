@@ -57,6 +57,10 @@ int32_t tw_tokenizer_find(const tw_tokenizer *tokenizer, const char *piece);
 /* Copies the tokenizer's files into a model folder, as from_pretrained expects. */
 int tw_tokenizer_save(const tw_tokenizer *tokenizer, const char *folder);
 
+/* The same for an encoder-decoder: from a bare SentencePiece model transformers is to make a
+ * T5Tokenizer, that closes texts by EOS and adds no piece. */
+int tw_tokenizer_save_t5(const tw_tokenizer *tokenizer, const char *folder);
+
 /* 64-bit digest of the tokenizer's content, to tell two vocabularies apart. */
 uint64_t tw_tokenizer_digest(const tw_tokenizer *tokenizer);
 

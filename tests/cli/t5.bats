@@ -37,6 +37,7 @@ go_round() {
     fine-tune -q --init "$FIXTURES/t5/v11/config.json" --tokenizer "$FIXTURES/t5/v11" \
         --objective mle --steps 3 --log log.jsonl -o fresh train.jsonl
     jq -e -s 'map(.loss) | first > 0 and last < first' log.jsonl >/dev/null
+    jq -e '.tokenizer_class == "T5Tokenizer" and .extra_ids == 0' fresh/tokenizer_config.json >/dev/null
     sample -q --plain -m fresh --max-new-tokens 3 train.jsonl >samples
     jq -e -s 'length == 4 and all(.samples | length == 1)' samples >/dev/null
 }

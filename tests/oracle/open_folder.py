@@ -33,7 +33,8 @@ def open_folder(folder):
     config = transformers.AutoConfig.from_pretrained(folder)
     kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
     model, info = kind.from_pretrained(folder, output_loading_info=True)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    # To make T5's fast one of a SentencePiece model takes protobuf, the slow one does without.
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=not config.is_encoder_decoder)
     for kind, names in info.items():
         if names:
             sys.exit(f"{folder}: {kind}: {names}")
