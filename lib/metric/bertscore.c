@@ -202,7 +202,9 @@ static void normalise(const tw_bertscore *scorer, tw_tensor *states, float *weig
         float *row = states->x + r * states->width;
         const int32_t id = scorer->batch.tokens[r];
         weight[r] = id == config->bos || id == config->eos ? 0.0F : 1.0F;
-        tw_row_scale(row, states->width, 1.0F / sqrtf(tw_row_dot(row, row, states->width)));
+        const float square = tw_row_dot(row, row, states->width);
+        /* One that overflows must not pass for a vector of length 0. */
+        tw_row_scale(row, states->width, isfinite(square) ? 1.0F / sqrtf(square) : NAN);
     }
 }
 

@@ -71,7 +71,8 @@ const char *tw_bertscore_field(const tw_bertscore *scorer);
 
 /* The samples of a block's records against their completions, of those whose values[i] is not
  * NULL and whose errors[i] is: the numbers of sample k of record i at values[i] + k * stride. A
- * record that lacks one or the other gets its message in errors[i] (tw_record_fail, tw_strdup). */
+ * record that lacks one or the other, or whose numbers are not finite, gets its message in
+ * errors[i] (tw_record_fail, tw_strdup). */
 void tw_bertscore_block(tw_bertscore *scorer, const tw_block *block, double *const *values,
                         size_t stride, char **errors);
 

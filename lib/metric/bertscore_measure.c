@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,20 @@ static int add_record(tw_bertscore *scorer, const tw_record *record, size_t *fir
     return 0;
 }
 
+/* Copies the numbers found for a record's samples to values, `stride` apart. */
+static int take(const tw_record *record, const double *found, double *values, size_t stride)
+{
+    for (size_t k = 0; k < json_array_size(record->samples); k++, found += TW_BERTSCORE_NUMBERS)
+        for (size_t n = 0; n < TW_BERTSCORE_NUMBERS; n++) {
+            if (!isfinite(found[n]))
+                return tw_record_fail(record,
+                                      "samples[%zu]: %s is %g: the model's numbers overflow", k,
+                                      tw_bertscore_names[n], found[n]);
+            values[k * stride + n] = found[n];
+        }
+    return 0;
+}
+
 void tw_bertscore_block(tw_bertscore *scorer, const tw_block *block, double *const *values,
                         size_t stride, char **errors)
 {
@@ -41,10 +56,10 @@ void tw_bertscore_block(tw_bertscore *scorer, const tw_block *block, double *con
             errors[i] = tw_strdup(tw_error());
     const double *found = tw_bertscore_run(scorer);
     for (size_t i = 0; i < block->count; i++)
-        for (size_t k = 0;
-             values[i] && !errors[i] && k < json_array_size(block->records[i].samples); k++)
-            memcpy(values[i] + k * stride, found + (first[i] + k) * TW_BERTSCORE_NUMBERS,
-                   TW_BERTSCORE_NUMBERS * sizeof *found);
+        if (values[i] && !errors[i] &&
+            take(&block->records[i], found + first[i] * TW_BERTSCORE_NUMBERS, values[i], stride) !=
+                0)
+            errors[i] = tw_strdup(tw_error());
 }
 
 typedef struct bertscore_measure {

@@ -29,14 +29,14 @@ static int load(void **state)
 {
     (void)state;
     file = json_load_file("tests/fixtures/bertscore.json", 0, NULL);
-    return file ? 0 : -1;
+    return file ? make_folder(state) : -1;
 }
 
 static int unload(void **state)
 {
     (void)state;
     json_decref(file);
-    return 0;
+    return remove_folder(state);
 }
 
 static tw_bertscore *scorer_of(int64_t layer, size_t batch_rows)
@@ -128,6 +128,53 @@ static void takes_the_layer(void **state)
                         tw_error());
 }
 
+/* A random model of so many layers, in the test's own folder. */
+static void make_layers(size_t layers)
+{
+    empty_folder();
+    char *config =
+        tw_format("{\"model_type\": \"roberta\", \"vocab_size\": 509, \"hidden_size\": 8, "
+                  "\"num_attention_heads\": 2, \"intermediate_size\": 8, "
+                  "\"max_position_embeddings\": 60, \"num_hidden_layers\": %zu}",
+                  layers);
+    folder_put("config.json", config, strlen(config));
+    char *path = in_folder("config.json");
+    tw_model *model = tw_model_init(path, TINY, 3);
+    assert_non_null(model);
+    assert_int_equal(0, tw_model_save(model, folder));
+    tw_model_free(model);
+    free(path);
+    free(config);
+}
+
+static double one_score(int64_t layer)
+{
+    tw_bertscore *scorer = tw_bertscore_open(&(tw_bertscore_options){folder, layer, NULL, 100});
+    if (!scorer)
+        fail_msg("%s", tw_error());
+    tw_bertscore_reference(scorer, "It reads files.", 15);
+    tw_bertscore_candidate(scorer, "A file is read", 14);
+    double score = tw_bertscore_run(scorer)[TW_BERTSCORE_F1];
+    tw_bertscore_free(scorer);
+    return score;
+}
+
+/* bert_score's for distilroberta-base, roberta-base and roberta-large. */
+static void knows_the_usual_layers(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t layers;
+        int64_t usual;
+    } sizes[] = {{6, 5}, {12, 10}, {24, 17}, {4, 4}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        make_layers(sizes[i].layers);
+        const double usual = one_score(TW_BERTSCORE_USUAL);
+        assert_true(usual == one_score(sizes[i].usual));
+        assert_true(usual != one_score(sizes[i].usual - 1));
+    }
+}
+
 /* Cosines: 1 0.6 / 0 0.8 / -1 -0.6, candidates by references. */
 static const float candidate_x[] = {1, 0, 0, 1, -1, 0}, reference_x[] = {1, 0, 0.6F, 0.8F};
 
@@ -194,11 +241,40 @@ static void measures_records(void **state)
     tw_bertscore_free(scorer);
 }
 
+/* Huge states are numbers, but the squares of their lengths are not. */
+static void refuses_what_overflows(void **state)
+{
+    (void)state;
+    make_layers(1);
+    tw_model *huge = open_folder(folder, TW_USE_TRAINABLE);
+    tw_tensor *gain =
+        tw_params_find(&huge->params, "roberta.encoder.layer.0.output.LayerNorm.weight");
+    for (size_t i = 0; i < gain->width; i++)
+        gain->x[i] = 1e30F;
+    empty_folder();
+    assert_int_equal(0, tw_model_save(huge, folder));
+    tw_model_free(huge);
+    tw_bertscore *scorer = tw_bertscore_open(&(tw_bertscore_options){folder, 1, NULL, 100});
+    tw_block block = {.count = 1};
+    json_t *samples = json_pack("[{s:s}]", "text", "x");
+    block.records[0] = (tw_record){.file = "f", .line = 1, .completion = "y", .samples = samples};
+    double numbers[TW_BERTSCORE_NUMBERS], *values[TW_BLOCK_RECORDS] = {numbers};
+    char *errors[TW_BLOCK_RECORDS] = {NULL};
+    tw_bertscore_block(scorer, &block, values, TW_BERTSCORE_NUMBERS, errors);
+    assert_non_null(errors[0]);
+    assert_non_null(strstr(errors[0], "f:1: samples[0]: bertscore"));
+    assert_non_null(strstr(errors[0], "the model's numbers overflow"));
+    free(errors[0]);
+    json_decref(samples);
+    tw_bertscore_free(scorer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_greedily),          cmocka_unit_test(agrees_with_bert_score),
         cmocka_unit_test(ignores_what_is_beside_it), cmocka_unit_test(takes_the_layer),
+        cmocka_unit_test(knows_the_usual_layers),    cmocka_unit_test(refuses_what_overflows),
         cmocka_unit_test(measures_records),
     };
     return cmocka_run_group_tests(tests, load, unload);
