@@ -194,8 +194,10 @@ int tw_verbalizers_class(const tw_verbalizers *verbalizers, const json_t *label)
         return fail_label(verbalizers, tw_json_kind(label));
     const char *name = json_string_value(label);
     for (size_t c = 0; c < verbalizers->count; c++)
-        if (strcmp(name, verbalizers->classes[c].name) == 0 ||
-            strcmp(name, verbalizers->classes[c].verbalizer) == 0)
+        if (strcmp(name, verbalizers->classes[c].name) == 0)
+            return (int)c;
+    for (size_t c = 0; c < verbalizers->count; c++)
+        if (strcmp(name, verbalizers->classes[c].verbalizer) == 0)
             return (int)c;
     snprintf(got, sizeof got, "\"%.100s\"", name);
     return fail_label(verbalizers, got);

@@ -31,7 +31,7 @@ void tw_verbalizers_clear(tw_verbalizers *verbalizers);
 int tw_verbalizers_tokens(const tw_verbalizers *verbalizers, const tw_tokenizer *tokenizer,
                           int32_t *ids);
 
-/* The class that a label names: an index from 0, a class's name or its verbalizer. -1 with a
+/* The class that a label names: an index from 0, a class's name, or else a verbalizer. -1 with a
  * message that lists the classes. */
 int tw_verbalizers_class(const tw_verbalizers *verbalizers, const json_t *label);
 

@@ -129,6 +129,11 @@ static void test_labels(void **state)
     check_label(&verbalizers, json_string("bad"), 0);
     check_label(&verbalizers, json_string(" terrible"), 0);
     check_label(&verbalizers, json_string("great"), 1);
+    /* A name goes before a verbalizer. */
+    tw_verbalizers crossed;
+    assert_int_equal(tw_verbalizers_parse("a=b,b=a", &crossed), 0);
+    check_label(&crossed, json_string("b"), 1);
+    tw_verbalizers_clear(&crossed);
     check_label(&verbalizers, json_string("terrible"), -1);
     assert_string_equal(tw_error(), "label: expected one of bad, great, or a number from 0 to 1, "
                                     "got \"terrible\"");
