@@ -5,24 +5,30 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "core/rng.h"
 #include "metric/porter.h"
+#include "metric/word_hash.h"
 
 enum { UNKNOWN = -1, MAX_WORDS = 65536, MAX_TEXT = 4 << 20 };
 
 typedef struct entry {
-    uint64_t hash;
-    size_t text, length;    /* into the lexicon's text */
-    size_t synonyms, count; /* into the lexicon's synonyms; once known */
-    int32_t stem;           /* UNKNOWN until asked for */
+    size_t text, length;      /* into the lexicon's text */
+    uint32_t synonyms, count; /* into the lexicon's synonyms; once known */
+    int32_t stem;             /* UNKNOWN until asked for */
     bool synonyms_known;
 } entry;
+
+/* What tells a short word from others without a look at its entry. */
+typedef struct slot {
+    uint64_t key;    /* tw_word_key */
+    uint32_t length; /* its low half */
+    int32_t id;      /* UNKNOWN: empty */
+} slot;
 
 struct tw_lexicon {
     const tw_wordnet *wordnet;
     entry *entries;
     size_t count, capacity;
-    int32_t *slots; /* [slot_count], a power of two; id or UNKNOWN */
+    slot *slots; /* [slot_count], a power of two */
     size_t slot_count;
     char *text;
     size_t text_length, text_capacity;
@@ -48,37 +54,55 @@ void tw_lexicon_free(tw_lexicon *lexicon)
     free(lexicon);
 }
 
+static size_t home(const tw_lexicon *lexicon, uint64_t key, uint32_t length)
+{
+    return tw_word_hash(key, length) & (lexicon->slot_count - 1);
+}
+
+static bool is_long_word(const tw_lexicon *lexicon, int32_t id, const char *word, size_t length)
+{
+    const entry *e = &lexicon->entries[id];
+    return e->length == length && memcmp(lexicon->text + e->text, word, length) == 0;
+}
+
 /* The slot that holds the word, or the empty one where it belongs. */
-static size_t find_slot(const tw_lexicon *lexicon, const char *word, size_t length, uint64_t hash)
+static slot *find_slot(const tw_lexicon *lexicon, uint64_t key, const char *word, size_t length)
 {
     const size_t mask = lexicon->slot_count - 1;
-    size_t slot = hash & mask;
-    for (;; slot = (slot + 1) & mask) {
-        const int32_t id = lexicon->slots[slot];
-        if (id == UNKNOWN)
+    for (size_t at = home(lexicon, key, (uint32_t)length);; at = (at + 1) & mask) {
+        slot *slot = &lexicon->slots[at];
+        if (slot->id == UNKNOWN)
             return slot;
-        const entry *e = &lexicon->entries[id];
-        if (e->hash == hash && e->length == length &&
-            memcmp(lexicon->text + e->text, word, length) == 0)
+        if (slot->key == key && slot->length == (uint32_t)length &&
+            (length <= TW_WORD_SHORT || is_long_word(lexicon, slot->id, word, length)))
             return slot;
     }
 }
 
-/* Keeps at least half of the slots empty. */
+static void clear_slots(tw_lexicon *lexicon)
+{
+    for (size_t i = 0; i < lexicon->slot_count; i++)
+        lexicon->slots[i] = (slot){0, 0, UNKNOWN};
+}
+
+/* Keeps at least a quarter of the slots empty. */
 static void grow_slots(tw_lexicon *lexicon)
 {
-    if (lexicon->slot_count > 2 * lexicon->count)
+    slot *old = lexicon->slots;
+    const size_t old_count = lexicon->slot_count;
+    if (3 * old_count > 4 * lexicon->count)
         return;
-    lexicon->slot_count = lexicon->slot_count ? 2 * lexicon->slot_count : 1024;
-    lexicon->slots = tw_realloc(lexicon->slots, lexicon->slot_count, sizeof *lexicon->slots);
-    memset(lexicon->slots, 0xFF, lexicon->slot_count * sizeof *lexicon->slots);
-    const size_t mask = lexicon->slot_count - 1;
-    for (size_t id = 0; id < lexicon->count; id++) {
-        size_t slot = lexicon->entries[id].hash & mask;
-        while (lexicon->slots[slot] != UNKNOWN)
-            slot = (slot + 1) & mask;
-        lexicon->slots[slot] = (int32_t)id;
+    lexicon->slot_count = old_count ? 2 * old_count : 1024;
+    lexicon->slots = tw_alloc(lexicon->slot_count, sizeof *lexicon->slots);
+    clear_slots(lexicon);
+    for (const slot *from = old; from < old + old_count; from++) {
+        size_t at = home(lexicon, from->key, from->length);
+        while (from->id != UNKNOWN && lexicon->slots[at].id != UNKNOWN)
+            at = (at + 1) & (lexicon->slot_count - 1);
+        if (from->id != UNKNOWN)
+            lexicon->slots[at] = *from;
     }
+    free(old);
 }
 
 static size_t keep_text(tw_lexicon *lexicon, const char *word, size_t length)
@@ -95,19 +119,21 @@ static size_t keep_text(tw_lexicon *lexicon, const char *word, size_t length)
 
 int32_t tw_lexicon_id(tw_lexicon *lexicon, const char *word, size_t length)
 {
-    const uint64_t hash = tw_hash(word, length);
+    const uint64_t key = tw_word_key(word, length);
     grow_slots(lexicon);
-    const size_t slot = find_slot(lexicon, word, length, hash);
-    if (lexicon->slots[slot] != UNKNOWN)
-        return lexicon->slots[slot];
+    slot *slot = find_slot(lexicon, key, word, length);
+    if (slot->id != UNKNOWN)
+        return slot->id;
     if (lexicon->count == lexicon->capacity) {
         lexicon->capacity = lexicon->capacity ? 2 * lexicon->capacity : 512;
         lexicon->entries = tw_realloc(lexicon->entries, lexicon->capacity, sizeof(entry));
     }
-    lexicon->entries[lexicon->count] = (entry){
-        .hash = hash, .text = keep_text(lexicon, word, length), .length = length, .stem = UNKNOWN};
-    lexicon->slots[slot] = (int32_t)lexicon->count;
-    return (int32_t)lexicon->count++;
+    lexicon->entries[lexicon->count] =
+        (entry){.text = keep_text(lexicon, word, length), .length = length, .stem = UNKNOWN};
+    slot->key = key;
+    slot->length = (uint32_t)length;
+    slot->id = (int32_t)lexicon->count++;
+    return slot->id;
 }
 
 const char *tw_lexicon_text(const tw_lexicon *lexicon, int32_t id, size_t *length)
@@ -170,13 +196,14 @@ const int32_t *tw_lexicon_synonyms(tw_lexicon *lexicon, int32_t id, size_t *coun
         gathering g = {lexicon, lexicon->synonym_count};
         size_t length;
         const char *text = tw_lexicon_text(lexicon, id, &length);
-        char *word = tw_alloc(length + 1, 1); /* the text moves as words are added */
-        memcpy(word, text, length);
+        char few[64], *word = length <= sizeof few ? few : tw_alloc(length, 1);
+        memcpy(word, text, length); /* the text moves as words are added */
         tw_wordnet_synonyms(lexicon->wordnet, word, length, gather, &g);
-        free(word);
+        if (word != few)
+            free(word);
         entry *e = &lexicon->entries[id];
-        e->synonyms = g.first;
-        e->count = lexicon->synonym_count - g.first;
+        e->synonyms = (uint32_t)g.first;
+        e->count = (uint32_t)(lexicon->synonym_count - g.first);
         e->synonyms_known = true;
     }
     *count = lexicon->entries[id].count;
@@ -190,6 +217,6 @@ int tw_lexicon_trim(tw_lexicon *lexicon)
     lexicon->count = 0;
     lexicon->text_length = 0;
     lexicon->synonym_count = 0;
-    memset(lexicon->slots, 0xFF, lexicon->slot_count * sizeof *lexicon->slots);
+    clear_slots(lexicon);
     return 1;
 }

@@ -21,6 +21,7 @@ typedef struct side {
 struct tw_meteor {
     side candidate, reference;
     tw_table highest; /* word -> its highest free reference position, or NONE */
+    uint64_t present; /* the bits of the words in `highest` */
 };
 
 tw_meteor *tw_meteor_new(void)
@@ -64,29 +65,54 @@ static void fill_side(side *s, const tw_words *words)
     }
 }
 
+/* One bit in 64 for each word, to tell most that are not there without a search. */
+static uint64_t bit_of(int32_t word)
+{
+    return UINT64_C(1) << ((uint32_t)word * UINT32_C(0x9E3779B9) >> 26);
+}
+
 /* Chains the free reference positions of each word, the highest in front. */
 static void index_reference(tw_meteor *m)
 {
     const side *r = &m->reference;
     tw_table_clear(&m->highest, r->left_count);
+    m->present = 0;
     for (size_t i = 0; i < r->left_count; i++) {
         const size_t j = r->left[i];
         int64_t *head = tw_table_at(&m->highest, (uint64_t)r->words[j], NONE);
         m->reference.link[j] = *head;
         *head = (int64_t)j;
+        m->present |= bit_of(r->words[j]);
     }
 }
 
-/* The head of the chain with the highest position among the words given; NULL
- * if none of them is free. */
-static int64_t *best_head(tw_meteor *m, const int32_t *words, size_t count, int64_t *best)
+/* The chain of a word's free reference positions; NULL if there is none. */
+static int64_t *free_chain(const tw_meteor *m, int32_t word)
 {
+    if (!(m->present & bit_of(word)))
+        return NULL;
+    int64_t *head = tw_table_find(&m->highest, (uint64_t)word);
+    return head && *head != NONE ? head : NULL;
+}
+
+/* The one among the words' chains that begins highest; NULL if none of them is free. */
+static int64_t *best_chain(const tw_meteor *m, const int32_t *words, size_t count)
+{
+    int64_t *best = NULL;
     for (size_t k = 0; k < count; k++) {
-        int64_t *head = tw_table_find(&m->highest, (uint64_t)words[k]);
-        if (head && *head != NONE && (!best || *head > *best))
+        int64_t *head = free_chain(m, words[k]);
+        if (head && (!best || *head > *best))
             best = head;
     }
     return best;
+}
+
+static void take(tw_meteor *m, size_t position, int64_t *head)
+{
+    m->candidate.link[position] = *head;
+    m->candidate.taken[position] = true;
+    m->reference.taken[*head] = true;
+    *head = m->reference.link[*head];
 }
 
 static void drop_taken(side *s)
@@ -98,29 +124,33 @@ static void drop_taken(side *s)
     s->left_count = kept;
 }
 
-/* One stage. lexicon: look for synonyms too; NULL: equal words only. */
-static void match(tw_meteor *m, tw_lexicon *lexicon)
+/* A stage of equal words, or stems. */
+static void match_equal(tw_meteor *m)
 {
-    side *c = &m->candidate, *r = &m->reference;
+    side *c = &m->candidate;
     index_reference(m);
     for (size_t i = c->left_count; i-- > 0;) {
-        const size_t position = c->left[i];
-        const int32_t word = c->words[position];
-        int64_t *head = best_head(m, &word, 1, NULL);
-        if (lexicon) {
-            size_t count = 0;
-            const int32_t *synonyms = tw_lexicon_synonyms(lexicon, word, &count);
-            head = best_head(m, synonyms, count, head);
-        }
-        if (!head)
-            continue;
-        c->link[position] = *head;
-        c->taken[position] = true;
-        r->taken[*head] = true;
-        *head = r->link[*head];
+        int64_t *head = free_chain(m, c->words[c->left[i]]);
+        if (head)
+            take(m, c->left[i], head);
     }
     drop_taken(c);
-    drop_taken(r);
+    drop_taken(&m->reference);
+}
+
+/* The stage of synonyms. The chains of the stage before hold what is still free, and no word
+ * equal to one of the candidate's is among them. */
+static void match_synonyms(tw_meteor *m, tw_lexicon *lexicon)
+{
+    side *c = &m->candidate;
+    for (size_t i = c->left_count; i-- > 0 && m->reference.left_count > 0;) {
+        size_t count = 0;
+        const int32_t *synonyms = tw_lexicon_synonyms(lexicon, c->words[c->left[i]], &count);
+        int64_t *head = best_chain(m, synonyms, count);
+        if (head)
+            take(m, c->left[i], head);
+    }
+    drop_taken(c);
 }
 
 static void stem_side(side *s, tw_lexicon *lexicon)
@@ -146,12 +176,12 @@ double tw_meteor_score(tw_meteor *m, tw_lexicon *lexicon, const tw_words *refere
     const double alpha = 0.9, gamma = 0.5;
     fill_side(&m->candidate, candidate);
     fill_side(&m->reference, reference);
-    match(m, NULL);
+    match_equal(m);
     if (m->candidate.left_count && m->reference.left_count) {
         stem_side(&m->candidate, lexicon);
         stem_side(&m->reference, lexicon);
-        match(m, NULL);
-        match(m, lexicon);
+        match_equal(m);
+        match_synonyms(m, lexicon);
     }
     const size_t matches = candidate->count - m->candidate.left_count;
     if (matches == 0)

@@ -64,9 +64,20 @@ static bool ends_cvc(const word *w, size_t count)
            is_consonant(w, count - 1) && last != 'w' && last != 'x' && last != 'y';
 }
 
-static bool ends_with(const word *w, const char *suffix)
+/* A suffix, its length and what replaces it. */
+typedef struct rule {
+    const char *suffix;
+    size_t length;
+    const char *by;
+} rule;
+#define RULE(suffix, by)                                                                           \
+    {                                                                                              \
+        suffix, sizeof(suffix) - 1, by                                                             \
+    }
+#define ENDS_WITH(w, suffix) ends_with(w, suffix, sizeof(suffix) - 1)
+
+static bool ends_with(const word *w, const char *suffix, size_t length)
 {
-    const size_t length = strlen(suffix);
     if (length > w->count)
         return false;
     for (size_t i = 0; i < length; i++)
@@ -83,17 +94,13 @@ static void replace(word *w, size_t drop, const char *by)
         w->letters[w->count++] = (unsigned char)*by;
 }
 
-typedef struct rule {
-    const char *suffix, *by;
-} rule;
-
 /* The first rule whose suffix fits decides, whether or not m is above `above`. */
 static void apply(word *w, const rule *rules, size_t count, int above)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!ends_with(w, rules[i].suffix))
+        const size_t drop = rules[i].length;
+        if (!ends_with(w, rules[i].suffix, drop))
             continue;
-        const size_t drop = strlen(rules[i].suffix);
         if (measure(w, w->count - drop) > above)
             replace(w, drop, rules[i].by);
         return;
@@ -102,11 +109,11 @@ static void apply(word *w, const rule *rules, size_t count, int above)
 
 static void step_1a(word *w)
 {
-    if (ends_with(w, "ies"))
+    if (ENDS_WITH(w, "ies"))
         replace(w, 3, w->count == 4 ? "ie" : "i");
-    else if (ends_with(w, "sses"))
+    else if (ENDS_WITH(w, "sses"))
         replace(w, 2, "");
-    else if (ends_with(w, "s") && !ends_with(w, "ss"))
+    else if (ENDS_WITH(w, "s") && !ENDS_WITH(w, "ss"))
         replace(w, 1, "");
 }
 
@@ -120,7 +127,7 @@ static bool ends_double_consonant(const word *w)
 static void mend_1b(word *w)
 {
     const uint32_t last = w->letters[w->count - 1];
-    const bool wants_e = ends_with(w, "at") || ends_with(w, "bl") || ends_with(w, "iz");
+    const bool wants_e = ENDS_WITH(w, "at") || ENDS_WITH(w, "bl") || ENDS_WITH(w, "iz");
     if (!wants_e && ends_double_consonant(w))
         w->count -= last != 'l' && last != 's' && last != 'z';
     else if (wants_e || (measure(w, w->count) == 1 && ends_cvc(w, w->count)))
@@ -129,16 +136,16 @@ static void mend_1b(word *w)
 
 static void step_1b(word *w)
 {
-    if (ends_with(w, "ied")) {
+    if (ENDS_WITH(w, "ied")) {
         replace(w, 3, w->count == 4 ? "ie" : "i");
         return;
     }
-    if (ends_with(w, "eed")) {
+    if (ENDS_WITH(w, "eed")) {
         if (measure(w, w->count - 3) > 0)
             replace(w, 1, "");
         return;
     }
-    const size_t drop = ends_with(w, "ed") ? 2 : ends_with(w, "ing") ? 3 : 0;
+    const size_t drop = ENDS_WITH(w, "ed") ? 2 : ENDS_WITH(w, "ing") ? 3 : 0;
     if (drop > 0 && contains_vowel(w, w->count - drop)) {
         w->count -= drop;
         mend_1b(w);
@@ -147,23 +154,24 @@ static void step_1b(word *w)
 
 static void step_1c(word *w)
 {
-    if (ends_with(w, "y") && w->count > 2 && is_consonant(w, w->count - 2))
+    if (ENDS_WITH(w, "y") && w->count > 2 && is_consonant(w, w->count - 2))
         w->letters[w->count - 1] = 'i';
 }
 
 static void step_2(word *w)
 {
-    static const rule rules[] = {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},
-                                 {"anci", "ance"},   {"izer", "ize"},    {"bli", "ble"},
-                                 {"alli", "al"},     {"entli", "ent"},   {"eli", "e"},
-                                 {"ousli", "ous"},   {"ization", "ize"}, {"ation", "ate"},
-                                 {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"},
-                                 {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},
-                                 {"iviti", "ive"},   {"biliti", "ble"},  {"fulli", "ful"}};
+    static const rule rules[] = {
+        RULE("ational", "ate"), RULE("tional", "tion"), RULE("enci", "ence"),
+        RULE("anci", "ance"),   RULE("izer", "ize"),    RULE("bli", "ble"),
+        RULE("alli", "al"),     RULE("entli", "ent"),   RULE("eli", "e"),
+        RULE("ousli", "ous"),   RULE("ization", "ize"), RULE("ation", "ate"),
+        RULE("ator", "ate"),    RULE("alism", "al"),    RULE("iveness", "ive"),
+        RULE("fulness", "ful"), RULE("ousness", "ous"), RULE("aliti", "al"),
+        RULE("iviti", "ive"),   RULE("biliti", "ble"),  RULE("fulli", "ful")};
     /* Alone among the suffixes, "alli" lets the step run again. */
-    while (ends_with(w, "alli") && measure(w, w->count - 4) > 0)
+    while (ENDS_WITH(w, "alli") && measure(w, w->count - 4) > 0)
         w->count -= 2;
-    if (!ends_with(w, "logi"))
+    if (!ENDS_WITH(w, "logi"))
         apply(w, rules, sizeof rules / sizeof *rules, 0);
     else if (measure(w, w->count - 3) > 0)
         w->count--;
@@ -171,18 +179,20 @@ static void step_2(word *w)
 
 static void step_3(word *w)
 {
-    static const rule rules[] = {{"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"},
-                                 {"ical", "ic"},  {"ful", ""},   {"ness", ""}};
+    static const rule rules[] = {RULE("icate", "ic"), RULE("ative", ""),  RULE("alize", "al"),
+                                 RULE("iciti", "ic"), RULE("ical", "ic"), RULE("ful", ""),
+                                 RULE("ness", "")};
     apply(w, rules, sizeof rules / sizeof *rules, 0);
 }
 
 static void step_4(word *w)
 {
     static const rule before[] = {
-        {"al", ""},   {"ance", ""}, {"ence", ""},  {"er", ""},   {"ic", ""},  {"able", ""},
-        {"ible", ""}, {"ant", ""},  {"ement", ""}, {"ment", ""}, {"ent", ""}, {"ou", ""},
-        {"ism", ""},  {"ate", ""},  {"iti", ""},   {"ous", ""},  {"ive", ""}, {"ize", ""}};
-    if (!ends_with(w, "ion")) {
+        RULE("al", ""),   RULE("ance", ""), RULE("ence", ""), RULE("er", ""),    RULE("ic", ""),
+        RULE("able", ""), RULE("ible", ""), RULE("ant", ""),  RULE("ement", ""), RULE("ment", ""),
+        RULE("ent", ""),  RULE("ou", ""),   RULE("ism", ""),  RULE("ate", ""),   RULE("iti", ""),
+        RULE("ous", ""),  RULE("ive", ""),  RULE("ize", "")};
+    if (!ENDS_WITH(w, "ion")) {
         apply(w, before, sizeof before / sizeof *before, 1);
         return;
     }
@@ -194,18 +204,19 @@ static void step_4(word *w)
 
 static void step_5(word *w)
 {
-    if (ends_with(w, "e")) {
+    if (ENDS_WITH(w, "e")) {
         const int m = measure(w, w->count - 1);
         if (m > 1 || (m == 1 && !ends_cvc(w, w->count - 1)))
             w->count--;
     }
-    if (ends_with(w, "ll") && measure(w, w->count - 1) > 1)
+    if (ENDS_WITH(w, "ll") && measure(w, w->count - 1) > 1)
         w->count--;
 }
 
 /* Irregular forms; NULL if the word is none. */
 static const char *irregular(const char *text, size_t length)
 {
+    enum { SHORTEST = 3, LONGEST = 8 };
     static const char *const forms[][2] = {
         {"sky", "sky"},        {"skies", "sky"},        {"dying", "die"},
         {"lying", "lie"},      {"tying", "tie"},        {"news", "news"},
@@ -213,8 +224,11 @@ static const char *irregular(const char *text, size_t length)
         {"outing", "outing"},  {"cannings", "canning"}, {"canning", "canning"},
         {"howe", "howe"},      {"proceed", "proceed"},  {"exceed", "exceed"},
         {"succeed", "succeed"}};
+    if (length < SHORTEST || length > LONGEST)
+        return NULL;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (strlen(forms[i][0]) == length && memcmp(forms[i][0], text, length) == 0)
+        if (*text == *forms[i][0] && strlen(forms[i][0]) == length &&
+            memcmp(forms[i][0], text, length) == 0)
             return forms[i][1];
     return NULL;
 }

@@ -12,31 +12,29 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "metric/word_lines.h"
 
-typedef struct span {
-    const char *text;
-    size_t length;
-} span;
+typedef tw_span span;
 
 enum { NOUN, VERB, ADJ, ADV, PARTS };
-enum { INDEX, DATA, EXCEPTIONS, FILES };
+enum { INDEX, EXCEPTIONS, SEARCHED, DATA = SEARCHED, FILES };
 
 struct tw_wordnet {
     span files[PARTS][FILES];
-    span index[PARTS]; /* the index files behind their licence */
+    tw_word_lines *lines; /* of the files searched: text SEARCHED part + INDEX or EXCEPTIONS */
 };
 
-static const char *const file_names[PARTS][FILES] = {{"index.noun", "data.noun", "noun.exc"},
-                                                     {"index.verb", "data.verb", "verb.exc"},
-                                                     {"index.adj", "data.adj", "adj.exc"},
-                                                     {"index.adv", "data.adv", "adv.exc"}};
+static const char *const file_names[PARTS][FILES] = {{"index.noun", "noun.exc", "data.noun"},
+                                                     {"index.verb", "verb.exc", "data.verb"},
+                                                     {"index.adj", "adj.exc", "data.adj"},
+                                                     {"index.adv", "adv.exc", "data.adv"}};
 
 typedef struct ending {
     const char *old, *new;
 } ending;
 
 /* Rules of detachment (morphy(7WN)); NULL ends a list. */
-enum { MAX_ENDINGS = 10 };
+enum { MAX_ENDINGS = 10, MAX_NEW = 3 };
 static const ending endings[PARTS][MAX_ENDINGS] = {
     {{"s", ""},
      {"ses", "s"},
@@ -103,18 +101,17 @@ static int skip_licence(const char *name, span *searched)
     return 0;
 }
 
-/* Maps the files of one part of speech. */
-static int open_part(tw_wordnet *wordnet, int part, const char *folder)
+/* Maps the files of one part of speech; what of them is searched. */
+static int open_part(span *files, int part, const char *folder, span *searched)
 {
-    span *files = wordnet->files[part];
     for (int kind = 0; kind < FILES; kind++) {
         if (map_file(folder, file_names[part][kind], &files[kind]) != 0)
             return -1;
-        span searched = files[kind];
-        if (kind != EXCEPTIONS && skip_licence(file_names[part][kind], &searched) != 0)
+        span behind = files[kind];
+        if (kind != EXCEPTIONS && skip_licence(file_names[part][kind], &behind) != 0)
             return tw_fail_in("%s", folder);
-        if (kind == INDEX)
-            wordnet->index[part] = searched;
+        if (kind < SEARCHED)
+            searched[kind] = behind;
     }
     return 0;
 }
@@ -126,11 +123,13 @@ tw_wordnet *tw_wordnet_open(const char *folder)
     if (!folder || !*folder)
         folder = "/usr/share/wordnet";
     tw_wordnet *wordnet = tw_alloc(1, sizeof *wordnet);
-    for (int part = 0; part < PARTS; part++)
-        if (open_part(wordnet, part, folder) != 0) {
+    span searched[PARTS * SEARCHED];
+    for (size_t part = 0; part < PARTS; part++)
+        if (open_part(wordnet->files[part], (int)part, folder, searched + part * SEARCHED) != 0) {
             tw_wordnet_close(wordnet);
             return NULL;
         }
+    wordnet->lines = tw_word_lines_new(searched, PARTS * SEARCHED);
     return wordnet;
 }
 
@@ -138,6 +137,7 @@ void tw_wordnet_close(tw_wordnet *wordnet)
 {
     if (!wordnet)
         return;
+    tw_word_lines_free(wordnet->lines);
     for (int part = 0; part < PARTS; part++)
         for (int kind = 0; kind < FILES; kind++)
             if (wordnet->files[part][kind].text)
@@ -145,59 +145,23 @@ void tw_wordnet_close(tw_wordnet *wordnet)
     free(wordnet);
 }
 
-/* The line at or after `at`, without its end. */
-static span line_at(span text, size_t at)
+/* The line of a word in the index or the exceptions of a part. */
+static bool find(const tw_wordnet *wordnet, int part, int kind, span word, span *line)
 {
-    const char *start = text.text + at;
-    const char *end = memchr(start, '\n', text.length - at);
-    return (span){start, end ? (size_t)(end - start) : text.length - at};
+    return tw_word_lines_find(wordnet->lines, (size_t)part * SEARCHED + (size_t)kind, word, line);
 }
 
-/* Orders word against a line's first field, byte by byte. */
-static int compare_key(span word, span line)
+/* The next field of the line that text begins with (cut off from it); length 0 at its end. */
+static span take_field(span *text)
 {
-    const char *blank = memchr(line.text, ' ', line.length);
-    const size_t key = blank ? (size_t)(blank - line.text) : line.length;
-    const int order = memcmp(word.text, line.text, word.length < key ? word.length : key);
-    return order ? order : (word.length > key) - (word.length < key);
-}
-
-/* Binary search for the last line whose first field is word, in text sorted by
- * first fields. */
-static bool find_line(span text, span word, span *found)
-{
-    size_t low = 0, high = text.length; /* both at starts of lines */
-    bool any = false;
-    while (low < high) {
-        size_t start = low + (high - low) / 2;
-        while (start > low && text.text[start - 1] != '\n')
-            start--;
-        const span line = line_at(text, start);
-        const int order = compare_key(word, line);
-        if (order == 0) {
-            *found = line;
-            any = true;
-        }
-        if (order < 0)
-            high = start;
-        else
-            low = start + line.length + (start + line.length < text.length);
-    }
-    return any;
-}
-
-/* The next field of a line (cut off from it); length 0 at its end. */
-static span take_field(span *line)
-{
-    while (line->length > 0 && *line->text == ' ') {
-        line->text++;
-        line->length--;
-    }
-    const char *blank = memchr(line->text, ' ', line->length);
-    const span field = {line->text, blank ? (size_t)(blank - line->text) : line->length};
-    line->text += field.length;
-    line->length -= field.length;
-    return field;
+    const char *at = text->text, *end = at + text->length;
+    while (at < end && *at == ' ')
+        at++;
+    const char *start = at;
+    while (at < end && *at != ' ' && *at != '\n')
+        at++;
+    *text = (span){at, (size_t)(end - at)};
+    return (span){start, (size_t)(at - start)};
 }
 
 /* A field as a number of the base, SIZE_MAX if it is none. */
@@ -224,7 +188,7 @@ static void visit_synset(span data, size_t offset, tw_synonym_visitor *visit, vo
 {
     if (offset >= data.length)
         return;
-    span line = line_at(data, offset);
+    span line = {data.text + offset, data.length - offset};
     if (number(take_field(&line), 10) != offset)
         return;
     take_field(&line);
@@ -241,13 +205,31 @@ static void visit_synset(span data, size_t offset, tw_synonym_visitor *visit, vo
     }
 }
 
+/* Visits the synsets whose offsets the fields of a line are. They lie far apart in memory, so
+ * that some are asked for before the first is read. */
+static void visit_synsets(span data, span line, size_t count, tw_synonym_visitor *visit,
+                          void *context)
+{
+    enum { AHEAD = 8 };
+    size_t offsets[AHEAD], known = 0;
+    for (size_t i = 0; i < count && line.length > 0; i += known) {
+        for (known = 0; known < AHEAD && i + known < count && line.length > 0; known++) {
+            offsets[known] = number(take_field(&line), 10);
+            if (offsets[known] < data.length)
+                __builtin_prefetch(data.text + offsets[known]);
+        }
+        for (size_t k = 0; k < known; k++)
+            visit_synset(data, offsets[k], visit, context);
+    }
+}
+
 /* Visits all synsets of one form: `lemma pos synsets pointers symbol*
  * senses tagged offset*`. */
 static void visit_form(const tw_wordnet *wordnet, int part, span form, tw_synonym_visitor *visit,
                        void *context)
 {
     span line = {NULL, 0};
-    if (!find_line(wordnet->index[part], form, &line))
+    if (!find(wordnet, part, INDEX, form, &line))
         return;
     take_field(&line);
     take_field(&line);
@@ -257,14 +239,15 @@ static void visit_form(const tw_wordnet *wordnet, int part, span form, tw_synony
         return;
     for (size_t i = 0; i < pointers + 2 && line.length > 0; i++)
         take_field(&line);
-    for (size_t i = 0; i < synsets && line.length > 0; i++)
-        visit_synset(wordnet->files[part][DATA], number(take_field(&line), 10), visit, context);
+    visit_synsets(wordnet->files[part][DATA], line, synsets, visit, context);
 }
 
 static void visit_detached(const tw_wordnet *wordnet, int part, span word,
                            tw_synonym_visitor *visit, void *context)
 {
-    char *form = tw_alloc(word.length + 4, 1);
+    char few[64];
+    const bool fits = word.length + MAX_NEW <= sizeof few;
+    char *form = fits ? few : tw_alloc(word.length + MAX_NEW, 1);
     for (const ending *e = endings[part]; e < endings[part] + MAX_ENDINGS && e->old; e++) {
         const size_t old = strlen(e->old), new = strlen(e->new);
         if (word.length < old || memcmp(word.text + word.length - old, e->old, old) != 0)
@@ -273,7 +256,8 @@ static void visit_detached(const tw_wordnet *wordnet, int part, span word,
         memcpy(form + word.length - old, e->new, new);
         visit_form(wordnet, part, (span){form, word.length - old + new}, visit, context);
     }
-    free(form);
+    if (!fits)
+        free(form);
 }
 
 void tw_wordnet_synonyms(const tw_wordnet *wordnet, const char *word, size_t length,
@@ -285,7 +269,7 @@ void tw_wordnet_synonyms(const tw_wordnet *wordnet, const char *word, size_t len
     for (int part = 0; part < PARTS; part++) {
         span exception = {NULL, 0};
         visit_form(wordnet, part, form, visit, context);
-        if (!find_line(wordnet->files[part][EXCEPTIONS], form, &exception)) {
+        if (!find(wordnet, part, EXCEPTIONS, form, &exception)) {
             visit_detached(wordnet, part, form, visit, context);
             continue;
         }

@@ -5,8 +5,9 @@
 
 /* WordNet 3.0 as Princeton's files (wndb(5WN)): index.POS, data.POS and POS.exc
  * of noun, verb, adj, adv, as Debian's wordnet-base has them. The files are
- * mapped, not read: opening costs microseconds, a look-up some binary searches.
- * An open WordNet is read-only and may be used by any number of threads. */
+ * mapped, not read: opening costs a fraction of a millisecond, a look-up some binary
+ * searches, until there have been so many that a table of all words is made
+ * (word_lines.h). Any number of threads may use an open WordNet. */
 
 typedef struct tw_wordnet tw_wordnet;
 

@@ -39,31 +39,24 @@ static void add_character(tw_words *words, uint32_t character)
     words->buffer_length += tw_utf8_put(words->buffer + words->buffer_length, character);
 }
 
-/* A letter or digit of ASCII in lower case; 0 for all else. */
-static char fold(char c)
-{
-    const unsigned char byte = (unsigned char)c, lower = byte | 0x20;
-    if (lower >= 'a' && lower <= 'z')
-        return (char)lower;
-    return byte >= '0' && byte <= '9' ? c : '\0';
-}
-
-/* Adds the run of ASCII letters and digits at `at`; returns where it ends. The
+/* Adds the run of ASCII letters and digits at `at`, in lower case; returns where it ends. The
  * quick way through most text; the rest goes character by character. */
 static const char *add_run(tw_words *words, const char *at, const char *end)
 {
-    const char *stop = at;
-    while (stop < end && fold(*stop))
-        stop++;
-    const size_t length = (size_t)(stop - at);
-    if (words->buffer_capacity - words->buffer_length < length) {
-        words->buffer_capacity = 2 * (words->buffer_length + length) + 64;
+    const size_t left = (size_t)(end - at);
+    if (words->buffer_capacity - words->buffer_length < left) {
+        words->buffer_capacity = 2 * (words->buffer_length + left) + 64;
         words->buffer = tw_realloc(words->buffer, words->buffer_capacity, 1);
     }
-    for (size_t i = 0; i < length; i++)
-        words->buffer[words->buffer_length + i] = fold(at[i]);
-    words->buffer_length += length;
-    return stop;
+    char *to = words->buffer + words->buffer_length;
+    for (; at < end; at++) {
+        const unsigned char byte = (unsigned char)*at, lower = byte | 0x20; /* of a digit itself */
+        if ((unsigned char)(lower - 'a') > 'z' - 'a' && (unsigned char)(byte - '0') > 9)
+            break;
+        *to++ = (char)lower;
+    }
+    words->buffer_length = (size_t)(to - words->buffer);
+    return at;
 }
 
 void tw_words_add(tw_words *words, int32_t id)
