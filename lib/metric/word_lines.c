@@ -161,24 +161,20 @@ static bool begins_with(tw_span text, size_t at, tw_span word)
     return ends && memcmp(line, word.text, word.length) == 0;
 }
 
-/* Adds the lines of a text but those of phrases, and of equal words the last, which follow each
- * other. */
+/* Adds the lines of a text but those of phrases. */
 static void add_text(table *t, tw_span text, size_t number)
 {
     static const bool stops[256] = {[' '] = true, ['\n'] = true, [PHRASE] = true};
     queue waiting = {.count = 0};
     for (size_t at = 0, next; at < text.length; at = next) {
-        const char *line = text.text + at, *end = line + text.length - at;
-        const char *stop = line;
-        while (stop < end && !stops[(unsigned char)*stop])
+        size_t stop = at;
+        while (stop < text.length && !stops[(unsigned char)text.text[stop]])
             stop++;
-        next = line_end(text, at + (size_t)(stop - line)) + 1;
-        const tw_span word = {line, (size_t)(stop - line)};
-        if (stop < end && *stop == PHRASE)
+        next = line_end(text, stop) + 1;
+        if (stop < text.length && text.text[stop] == PHRASE)
             continue;
-        if (begins_with(text, next, word))
-            continue;
-        enqueue(t, &waiting, (hash_of(word) << TEXT_BITS | number) << PLACE_BITS | (at + 1));
+        const uint64_t hash = hash_of((tw_span){text.text + at, stop - at});
+        enqueue(t, &waiting, (hash << TEXT_BITS | number) << PLACE_BITS | (at + 1));
     }
     put_all(t, &waiting);
 }
@@ -186,12 +182,15 @@ static void add_text(table *t, tw_span text, size_t number)
 static bool find_hashed(const table *t, tw_span text, size_t number, tw_span word, size_t *found)
 {
     const uint64_t hash = hash_of(word), wanted = hash << TEXT_BITS | number;
+    bool any = false;
     for (size_t at = hash & t->mask; t->slots[at]; at = (at + 1) & t->mask) {
-        *found = (t->slots[at] & ((1U << PLACE_BITS) - 1)) - 1;
-        if (t->slots[at] >> PLACE_BITS == wanted && begins_with(text, *found, word))
-            return true;
+        const size_t place = (t->slots[at] & ((1U << PLACE_BITS) - 1)) - 1;
+        if (t->slots[at] >> PLACE_BITS != wanted || !begins_with(text, place, word))
+            continue;
+        *found = any && *found > place ? *found : place;
+        any = true;
     }
-    return false;
+    return any;
 }
 
 /* NULL where places would not fit. */
