@@ -26,6 +26,11 @@ test-programs: $(UNITS) $(FUZZERS)
 test: all test-programs # the suite over what is built in BUILD and BIN; TESTS='NAME...' picks
 	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' tests/run $(TESTS)
 
+.PHONY: test-recipe
+test-recipe: deps-test ## the recipes that want a model and a corpus, on tiny ones, without network
+	@$(MAKE_ALL) all
+	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' tests/run cli_recipes
+
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 .PHONY: asan
 asan: deps-test ## the same suite under AddressSanitizer and UBSan, in build/asan/
