@@ -150,8 +150,7 @@ static void make_layers(size_t layers)
 static double one_score(int64_t layer)
 {
     tw_bertscore *scorer = tw_bertscore_open(&(tw_bertscore_options){folder, layer, NULL, 100});
-    if (!scorer)
-        fail_msg("%s", tw_error());
+    assert_non_null(scorer);
     tw_bertscore_reference(scorer, "It reads files.", 15);
     tw_bertscore_candidate(scorer, "A file is read", 14);
     double score = tw_bertscore_run(scorer)[TW_BERTSCORE_F1];
