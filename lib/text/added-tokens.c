@@ -20,13 +20,13 @@ static int normalize(tw_added_token *token, const tw_normalizer *normalizer)
     token->length = strlen(token->content);
     if (!token->normalized)
         return 0;
-    tw_bytes made = {0};
-    const char *normal = NULL;
-    int status =
-        tw_normalize(normalizer, token->content, token->length, &made, &normal, &token->length);
-    if (status == 0 && normal != token->content)
-        token->normal = tw_bytes_take(&made);
-    free(made.data);
+    tw_normal normal;
+    int status = tw_normalize(normalizer, token->content, token->length, &normal);
+    if (status == 0 && normal.text != token->content) {
+        token->normal = tw_format("%.*s", (int)normal.length, normal.text);
+        token->length = normal.length;
+    }
+    free(normal.made.data);
     return status < 0 ? tw_fail_in("content") : 0;
 }
 

@@ -12,9 +12,9 @@
  * message that does not name the file. */
 int tw_charsmap_check(const char *model, size_t size);
 
-/* A table by itself: 4 bytes of the trie's size, its units, the replacements. NULL when it is
- * sound (an empty one is), else what is wrong: a sentence that names the table. */
-const char *tw_charsmap_fault(const char *map, size_t size);
+/* A table by itself, bytes[size]: 4 bytes of the trie's size, its units, the replacements. NULL
+ * when it is sound (an empty one is), else what is wrong: a sentence that names the table. */
+const char *tw_charsmap_fault(const char *bytes, size_t size);
 
 /* A unit of the trie holds, from bit 0: label (8 bits), whether a leaf is among its children,
  * whether the offset is in 256s, the offset (22 bits). Children are at

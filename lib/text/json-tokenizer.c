@@ -189,14 +189,13 @@ static int put_segment(void *context, const tw_added_token *token, const char *t
         tw_ids_put(&p->ids, &token->id, 1);
         return 0;
     }
-    tw_bytes made = {0};
-    const char *normal = NULL;
-    size_t count = 0;
-    p->first = text == p->text;
-    int status = tw_normalize(p->tokenizer->normalizer, text, length, &made, &normal, &count);
+    tw_normal normal;
+    int status = tw_normalize(p->tokenizer->normalizer, text, length, &normal);
+    p->first = text == p->text && !normal.headless;
     if (status == 0)
-        status = tw_added_tokens_split(&p->tokenizer->added, true, normal, count, put_normal, p);
-    free(made.data);
+        status = tw_added_tokens_split(&p->tokenizer->added, true, normal.text, normal.length,
+                                       put_normal, p);
+    free(normal.made.data);
     return status;
 }
 

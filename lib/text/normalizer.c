@@ -20,8 +20,14 @@ enum { STEPS = 32, DEPTH = 8, GROWTH = 64, SPARE = 1 << 16 };
 
 typedef struct step step;
 
-/* Appends text[length] as the step changes it; more than `limit` bytes is a failure. */
-typedef int apply_step(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to);
+typedef struct output {
+    tw_bytes text;
+    size_t limit; /* more bytes are a failure */
+    bool headless;
+} output;
+
+/* Appends text[length], not empty, as the step changes it. */
+typedef int apply_step(const step *s, const char *text, size_t length, output *to);
 
 struct step {
     apply_step *apply;
@@ -55,72 +61,73 @@ static void put_run(const step *s, const char *text, size_t length, tw_bytes *to
 }
 
 /* Runs of UTF-8 change, what is between them stays. */
-static int apply_to_runs(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to)
+static int apply_to_runs(const step *s, const char *text, size_t length, output *to)
 {
-    (void)limit;
     if (!s->table && is_ascii(text, length)) {
-        tw_bytes_put(to, text, length);
+        tw_bytes_put(&to->text, text, length);
         return 0;
     }
     for (size_t i = 0; i < length;) {
         size_t run = tw_utf8_run(text + i, length - i);
-        put_run(s, text + i, run, to);
+        put_run(s, text + i, run, &to->text);
         i += run;
         size_t broken = i < length ? tw_utf8_broken(text + i, length - i) : 0;
-        tw_bytes_put(to, text + i, broken);
+        tw_bytes_put(&to->text, text + i, broken);
         i += broken;
     }
     return 0;
 }
 
-static int apply_characters(const step *s, const char *text, size_t length, size_t limit,
-                            tw_bytes *to)
+static int apply_characters(const step *s, const char *text, size_t length, output *to)
 {
-    (void)limit;
-    s->characters(text, length, to);
+    const size_t first = tw_utf8_broken(text, length);
+    s->characters(text, first, &to->text);
+    to->headless = to->headless || to->text.length == 0;
+    s->characters(text + first, length - first, &to->text);
     return 0;
 }
 
-static int apply_strip(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to)
+static int apply_strip(const step *s, const char *text, size_t length, output *to)
 {
-    (void)limit;
     size_t begin = s->left ? tw_blanks_behind(text, 0, length) : 0;
     size_t end = s->right ? tw_blanks_before(text, begin, length) : length;
-    tw_bytes_put(to, text + begin, end - begin);
+    to->headless = to->headless || begin > 0;
+    tw_bytes_put(&to->text, text + begin, end - begin);
     return 0;
 }
 
-static int apply_prepend(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to)
+static int apply_prepend(const step *s, const char *text, size_t length, output *to)
 {
-    (void)limit;
-    tw_bytes_put(to, s->put, length > 0 ? strlen(s->put) : 0);
-    tw_bytes_put(to, text, length);
+    tw_bytes_put(&to->text, s->put, strlen(s->put));
+    tw_bytes_put(&to->text, text, length);
     return 0;
 }
 
-static int check_growth(const tw_bytes *text, size_t limit)
+static int check_growth(const output *to)
 {
-    return text->length <= limit
+    return to->text.length <= to->limit
                ? 0
-               : tw_fail("cannot tokenize: the normalizer makes more than %zu bytes of it", limit);
+               : tw_fail("cannot tokenize: the normalizer makes more than %zu bytes of it",
+                         to->limit);
 }
 
 typedef struct replacing {
-    const char *put;
-    size_t limit;
-    tw_bytes *to;
+    const char *text, *put;
+    output *to;
 } replacing;
 
 static int put_part(void *context, const char *part, size_t length, int matched)
 {
     const replacing *r = context;
-    tw_bytes_put(r->to, matched ? r->put : part, matched ? strlen(r->put) : length);
-    return check_growth(r->to, r->limit);
+    tw_bytes_put(&r->to->text, matched ? r->put : part, matched ? strlen(r->put) : length);
+    if (matched && part == r->text && !*r->put)
+        r->to->headless = true;
+    return check_growth(r->to);
 }
 
-static int apply_replace(const step *s, const char *text, size_t length, size_t limit, tw_bytes *to)
+static int apply_replace(const step *s, const char *text, size_t length, output *to)
 {
-    replacing r = {s->put, limit, to};
+    replacing r = {text, s->put, to};
     return tw_pattern_split(s->find, text, length, put_part, &r);
 }
 
@@ -238,22 +245,22 @@ void tw_normalizer_free(tw_normalizer *normalizer)
     free(normalizer);
 }
 
-int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length, tw_bytes *made,
-                 const char **normal, size_t *result)
+int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length,
+                 tw_normal *normal)
 {
-    const size_t limit = GROWTH * length + SPARE;
-    *normal = text;
-    *result = length;
-    for (size_t i = 0; i < normalizer->count; i++) {
+    output next = {.limit = GROWTH * length + SPARE};
+    *normal = (tw_normal){.text = text, .length = length};
+    for (size_t i = 0; i < normalizer->count && normal->length > 0; i++) {
         const step *s = &normalizer->steps[i];
-        tw_bytes next = {0};
-        int status = s->apply(s, *normal, *result, limit, &next);
-        free(made->data);
-        *made = next;
-        if (status < 0 || check_growth(&next, limit) < 0)
+        next.text = (tw_bytes){0};
+        int status = s->apply(s, normal->text, normal->length, &next);
+        free(normal->made.data);
+        normal->made = next.text;
+        if (status < 0 || check_growth(&next) < 0)
             return -1;
-        *normal = next.data ? next.data : "";
-        *result = next.length;
+        normal->text = next.text.data ? next.text.data : "";
+        normal->length = next.text.length;
     }
+    normal->headless = next.headless;
     return 0;
 }

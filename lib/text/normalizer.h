@@ -2,6 +2,7 @@
 #define TW_TEXT_NORMALIZER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "text/list.h"
@@ -16,10 +17,16 @@ typedef struct tw_normalizer tw_normalizer;
 tw_normalizer *tw_normalizer_new(const json_t *json);
 void tw_normalizer_free(tw_normalizer *normalizer); /* accepts NULL */
 
-/* text[length] normalized: either text itself, or it is in *made, whose data is the caller's
- * to free(), also after a failure. Bytes that are not UTF-8 stay. *result: its length. -1 when
- * the text would grow beyond all measure, or a pattern takes too long. Thread-safe. */
-int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length, tw_bytes *made,
-                 const char **normal, size_t *result);
+typedef struct tw_normal {
+    const char *text; /* what was given, or in `made` */
+    size_t length;
+    bool headless; /* what the text began with is not in it any more */
+    tw_bytes made; /* data is the caller's to free(), also after a failure */
+} tw_normal;
+
+/* Normalizes text[length]. Bytes that are not UTF-8 stay. -1 when it would grow beyond all
+ * measure, or a pattern takes too long. Thread-safe. */
+int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length,
+                 tw_normal *normal);
 
 #endif

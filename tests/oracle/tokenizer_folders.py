@@ -94,14 +94,19 @@ def t5_new(folder, texts, size, small):
     return Slow(transformers.T5Tokenizer.from_pretrained(str(folder)))
 
 
-def t5_json(folder, texts, size, small):
+def t5_json(folder, texts, size, small, legacy=True):
     """tokenizer.json as T5TokenizerFast saves it."""
     fresh(folder)
     spiece(folder / "spiece.model", texts, size, small, model_type="unigram", **T5)
-    made = transformers.T5TokenizerFast(str(folder / "spiece.model"), legacy=True)
+    made = transformers.T5TokenizerFast(str(folder / "spiece.model"), legacy=legacy)
     made.save_pretrained(str(folder))
     (folder / "spiece.model").unlink()
     return Fast(made.backend_tokenizer)
+
+
+def t5_json_new(folder, texts, size, small):
+    """The same without `legacy`: only the first part of a text gets a blank."""
+    return t5_json(folder, texts, size, small, False)
 
 
 def albert(folder, texts, size, small):
@@ -225,6 +230,6 @@ def qwen2(folder, texts, size, small):
     return Fast(made)
 
 
-KINDS = {"t5": t5, "t5-new": t5_new, "t5-json": t5_json, "albert": albert, "unigram": unigram, "llama2": llama2,
+KINDS = {"t5": t5, "t5-new": t5_new, "t5-json": t5_json, "t5-json-new": t5_json_new, "albert": albert, "unigram": unigram, "llama2": llama2,
          "llama2-legacy": llama2_legacy, "llama2-json": llama2_json, "gpt2": gpt2, "roberta": roberta, "llama3": llama3,
          "qwen2": qwen2}

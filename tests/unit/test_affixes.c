@@ -156,7 +156,8 @@ static void prompts_begin_as_the_files_say(void **state)
     check_prompt(&rules, "aba", 3, "042");
     check_prompt(&rules, "aba", 2, "refused");
     tw_tokenizer_free(tokenizer);
-    rules = (tw_prompt_rules){.tokenizer = tokenizer = open_with("null"), .start = 3};
+    tokenizer = open_with("null");
+    rules = (tw_prompt_rules){.tokenizer = tokenizer, .start = 3};
     check_prompt(&rules, "aba", 9, "42");
     check_prompt(&rules, "", 9, "3");
     rules.prefix = "b";

@@ -116,9 +116,10 @@ static void check_decoded(const tw_tokenizer *tokenizer, const char *kind, size_
 {
     tw_ids ids = ids_of(list);
     char *text = tw_tokenizer_decode(tokenizer, ids.ids, ids.count);
-    if (!text)
+    if (text)
+        check_text(kind, line, expected, text);
+    else
         fail_msg("%s %zu: %s", kind, line, tw_error());
-    check_text(kind, line, expected, text);
     free(text);
     free(ids.ids);
 }
@@ -200,9 +201,7 @@ static void copy_as(const char *from, const char *name)
     char *path = tw_format("%s/" FIXTURES "/%s", home, from);
     size_t size = 0;
     char *bytes = tw_read_file(path, 1 << 20, &size);
-    if (!bytes)
-        fail_msg("%s", tw_error());
-    assert_int_equal(0, tw_write_file(name, bytes, size));
+    assert_int_equal(0, bytes ? tw_write_file(name, bytes, size) : -1);
     free(bytes);
     free(path);
 }
