@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "tensor/vector.h"
-#include "tensor/weight.h"
 
 int tw_model_check_causal(const tw_model *model)
 {
@@ -75,25 +74,30 @@ static tw_tensor *outputs(const tw_model *model, tw_tape *tape, const tw_batch *
     return masked ? masked->head(model, tape, hidden) : hidden;
 }
 
+/* logits[x->rows, id_count] of some ids only. */
+static void some_logits(const tw_model *model, tw_tape *tape, const tw_tensor *x,
+                        const int32_t *ids, size_t id_count, float *logits)
+{
+    const tw_batch wanted = {.tokens = (int32_t *)ids, .rows = id_count};
+    const tw_tensor *rows = tw_embedding(tape, model->output_embedding, NULL, &wanted);
+    const tw_tensor *bias = model->output_bias;
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t j = 0; j < id_count; j++)
+            logits[i * id_count + j] =
+                tw_row_dot(x->x + i * x->width, rows->x + j * x->width, x->width) +
+                (bias ? bias->x[ids[j]] : 0.0F);
+}
+
 void tw_lm_logits(const tw_model *model, tw_tape *tape, const tw_batch *batch, const uint32_t *rows,
                   size_t count, const int32_t *ids, size_t id_count, float *logits)
 {
-    const tw_tensor *bias = model->output_bias, *embedding = model->output_embedding;
-    size_t width = embedding->width;
     assert(!tw_tape_recording(tape));
     tw_tensor *x = outputs(model, tape, batch, rows, count);
-    if (!ids) {
+    if (ids) {
+        some_logits(model, tape, x, ids, id_count, logits);
+    } else {
         x = tw_linear(tape, x, model->output_embedding, model->output_bias, TW_OUT_IN);
         memcpy(logits, x->x, x->rows * x->width * sizeof *logits);
-    }
-    float *row = tw_arena_alloc(tw_tape_arena(tape), width, sizeof *row);
-    for (size_t j = 0; ids && j < id_count; j++) {
-        size_t id = (size_t)ids[j];
-        tw_weight_row(embedding, id, false, row);
-        for (size_t i = 0; i < count; i++) {
-            float logit = tw_row_dot(x->x + i * width, row, width);
-            logits[i * id_count + j] = bias ? logit + bias->x[id] : logit;
-        }
     }
     tw_tape_reset(tape);
 }
