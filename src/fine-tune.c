@@ -15,6 +15,9 @@
 #include "train/objective.h"
 #include "train/policy.h"
 
+/* Of samples drawn in a step, under way at a time. */
+enum { BATCH_TOKENS = 8192 };
+
 enum { OBJECTIVE_MLE, OBJECTIVE_WEIGHTED_MLE, OBJECTIVE_REINFORCE };
 
 static tw_common common = TW_COMMON_DEFAULTS;
@@ -112,6 +115,12 @@ static const tw_example *const *batch_of(run *run, uint64_t pass)
     return run->batch;
 }
 
+static bool draws(void)
+{
+    return objective == OBJECTIVE_REINFORCE ||
+           (objective == OBJECTIVE_WEIGHTED_MLE && (pg_weight > 0 || entropy_weight > 0));
+}
+
 static int add_samples_term(run *run, const tw_example *const *batch, uint64_t pass,
                             tw_objective_report *report)
 {
@@ -155,9 +164,7 @@ static int pass(void *context, uint64_t pass, tw_pass *out)
         report = tw_mle(&run->learner, batch, count);
     else if (objective == OBJECTIVE_WEIGHTED_MLE)
         report = tw_weighted_mle(&run->learner, batch, count);
-    bool draws = objective == OBJECTIVE_REINFORCE ||
-                 (objective == OBJECTIVE_WEIGHTED_MLE && (pg_weight > 0 || entropy_weight > 0));
-    if (draws && add_samples_term(run, batch, pass, &report) < 0)
+    if (draws() && add_samples_term(run, batch, pass, &report) < 0)
         return -1;
     out->loss = report.loss;
     out->tokens = report.rows;
@@ -299,6 +306,23 @@ static int digest_run(const run *run, uint64_t *digest)
     return status;
 }
 
+/* Says what memory will be taken, then takes it for the weights. */
+static int load_policy(run *run)
+{
+    tw_model *model = run->learner.policy;
+    size_t drawn = draws() ? (size_t)samples * run->new_tokens : 0;
+    tw_policy_needs needs = {.rows = tw_policy_rows(&run->data, (size_t)train.batch_size, drawn),
+                             .keeps_best = valid_path != NULL};
+    tw_plan plan;
+    if (drawn)
+        needs.cached = needs.rows < BATCH_TOKENS ? needs.rows : BATCH_TOKENS;
+    if (tw_policy_plan(model, &policy, &needs, tw_memory_available(), &plan) < 0)
+        return -1;
+    if (!common.quiet)
+        tw_warn("%s", plan.text);
+    return tw_policy_load(model);
+}
+
 static void prepare(run *run)
 {
     tw_learner *learner = &run->learner;
@@ -309,7 +333,7 @@ static void prepare(run *run)
     learner->prompt_weight = prompt_weight;
     learner->samples = (size_t)samples;
     learner->decode = (tw_decode_options){
-        .sampling = sampling, .max_new_tokens = run->new_tokens, .batch_tokens = 8192};
+        .sampling = sampling, .max_new_tokens = run->new_tokens, .batch_tokens = BATCH_TOKENS};
     tw_order_init(&run->order, (uint64_t)common.seed, run->data.count);
     run->batch = tw_alloc((size_t)train.batch_size, sizeof(tw_example *));
 }
@@ -323,6 +347,7 @@ static int run_training(run *run)
         .output = common.output,
         .params = tw_model_trained(run->learner.policy),
         .adam = tw_adam_defaults,
+        .planned = !init_path,
         .steps = tw_train_steps(&train, run->data.count),
         .context = run,
         .pass = pass,
@@ -362,7 +387,7 @@ int main(int argc, char **argv)
     if (end == 0)
         end = load_data(&run, argv + first, argc - first);
     if (end == 0 && !init_path)
-        end = tw_policy_load(run.learner.policy);
+        end = load_policy(&run);
     if (end == 0) {
         prepare(&run);
         end = run_training(&run);

@@ -16,6 +16,7 @@
 #include "stream/record.h"
 #include "text/options.h"
 #include "text/prompt.h"
+#include "train/plan.h"
 
 static tw_common common = TW_COMMON_DEFAULTS;
 static tw_sampling sampling = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
@@ -211,13 +212,28 @@ static int request_done(void *context, tw_request *request)
     return any ? tw_writer_flush(run->writer) : 0;
 }
 
+/* A plan is told when it is of more bytes than this. */
+enum { LARGE = 1 << 30 };
+
+/* Plans what memory will be taken, then takes it for the weights. */
+static int load_model(tw_model *model)
+{
+    tw_plan plan;
+    size_t tokens = (size_t)batch_tokens;
+    if (tw_plan_use(model, tokens, tokens, tw_memory_available(), &plan) < 0)
+        return -1;
+    if (!common.quiet && plan.bytes > LARGE)
+        tw_warn("%s", plan.text);
+    return tw_model_load(model, TW_USE_FROZEN, NULL);
+}
+
 static int open_run(run *run, char **files, int count)
 {
     tw_records_options records = {
         .prompt_field = text.prompt_field, .need = TW_NEED_PROMPT, .max_errors = common.max_errors};
     run->ring = tw_alloc(WINDOW, sizeof *run->ring);
-    if (!(run->model = tw_model_open(model_path, TW_USE_FROZEN)) ||
-        tw_model_check_causal(run->model) != 0 ||
+    if (!(run->model = tw_model_describe(model_path, NULL, NULL)) ||
+        tw_model_check_causal(run->model) != 0 || load_model(run->model) < 0 ||
         !(run->records = tw_records_open(files, count, &records)))
         return -1;
     if (!(run->new_tokens = tw_max_new_tokens(run->model, max_new_tokens)))

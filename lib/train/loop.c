@@ -184,8 +184,11 @@ static int check_output(const tw_run *run)
 static int plan_memory(const tw_run *run)
 {
     char text[256];
-    if (tw_plan_memory(run->training->params, validates(run), tw_memory_available(), text,
-                       sizeof text) < 0)
+    const tw_params *params = run->training->params;
+    if (run->training->planned)
+        snprintf(text, sizeof text, "%.4g M parameters to train",
+                 (double)tw_params_values(params) / 1e6);
+    else if (tw_plan_memory(params, validates(run), tw_memory_available(), text, sizeof text) < 0)
         return -1;
     tw_run_say(run, "%s; %llu steps", text, (unsigned long long)run->training->steps);
     return 0;

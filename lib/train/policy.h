@@ -6,6 +6,8 @@
 
 #include "core/option.h"
 #include "model/model.h"
+#include "train/data.h"
+#include "train/plan.h"
 
 /* A policy in training: all of a model, or an adapter to it (model/lora.h). */
 
@@ -35,6 +37,22 @@ int tw_policy_check(const tw_policy_options *options);
 /* Opens a model's or adapter's folder for training, but for its weights: a fresh adapter is put
  * on a model, an adapter goes on being trained. NULL on failure. */
 tw_model *tw_policy_describe(const char *folder, const tw_policy_options *options, uint64_t seed);
+
+/* What training it will hold beside its parameters. */
+typedef struct tw_policy_needs {
+    size_t rows;     /* with gradients, in a batch */
+    size_t cached;   /* tokens in the cache while samples are drawn; 0: none are */
+    bool keeps_best; /* a second copy of what is trained */
+} tw_policy_needs;
+
+/* Plans a described policy's training: *plan says what will be taken. Fails when that exceeds
+ * `available` bytes. */
+int tw_policy_plan(const tw_model *policy, const tw_policy_options *options,
+                   const tw_policy_needs *needs, size_t available, tw_plan *plan);
+
+/* The rows of the largest batch of that many examples, nearly: the longest ones together. Each is
+ * its prompt and its completion, or `drawn` tokens in place of that if they are more. */
+size_t tw_policy_rows(const tw_data *data, size_t batch_size, size_t drawn);
 
 /* Takes the weights: only what is trained has gradients. */
 int tw_policy_load(tw_model *policy);
