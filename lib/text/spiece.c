@@ -12,6 +12,7 @@
 #include "text/list.h"
 #include "text/normalizer.h"
 #include "text/spiece-tokens.h"
+#include "text/spiece-words.h"
 #include "text/token-roles.h"
 #include "text/utf8.h"
 #include "text/vocabulary.h"
@@ -23,9 +24,10 @@ struct tw_spiece {
     int32_t pieces;           /* of the model; tokens from here on are added ones */
     tw_vocabulary vocabulary; /* all tokens; empty when there are no files but the model */
     tw_added_tokens added;
-    bool split;    /* the added tokens are looked for in a text */
-    bool legacy;   /* each part of a text is encoded as a text by itself */
-    bool prefix;   /* not legacy: a text begins with a blank */
+    tw_spiece_words *words; /* NULL: texts are encoded as a whole */
+    bool split;             /* the added tokens are looked for in a text */
+    bool legacy;            /* each part of a text is encoded as a text by itself */
+    bool prefix;            /* not legacy: a text begins with a blank */
     char *unknown; /* not legacy: put before a part whose first blank would be lost; owned */
     size_t unknown_length; /* in tokens */
     int32_t mark;          /* the id of MARK */
@@ -58,6 +60,7 @@ static int load_model(tw_spiece *t, const char *bytes, size_t size, tw_sentencep
         return -1;
     tw_sentencepiece_special(t->model, special);
     t->pieces = special->size;
+    t->words = tw_spiece_words_new(t->model, bytes, size, t->legacy);
     return check_pieces(t);
 }
 
@@ -161,6 +164,7 @@ void tw_spiece_free(tw_spiece *t)
 {
     if (!t)
         return;
+    tw_spiece_words_free(t->words);
     tw_sentencepiece_free(t->model);
     tw_added_tokens_clear(&t->added);
     tw_vocabulary_clear(&t->vocabulary);
@@ -204,6 +208,8 @@ static int put_part(void *context, const tw_added_token *token, const char *text
         tw_ids_put(&p->ids, &token->id, 1);
         return 0;
     }
+    if (t->words)
+        return tw_spiece_words_encode(t->words, text, length, &p->ids);
     if (t->legacy || !begins_with_blank(text, length))
         return put_model_ids(t, text, length, 0, &p->ids);
     tw_bytes whole = {0};
@@ -244,7 +250,7 @@ static int put_text(passage *p, const char *text, size_t length)
 
 int tw_spiece_encode(const tw_spiece *t, const char *text, size_t length, tw_ids *ids)
 {
-    if (!t->split && t->legacy)
+    if (!t->split && t->legacy && !t->words)
         return tw_sentencepiece_encode(t->model, text, length, ids);
     passage p = {.tokenizer = t};
     int status = 0;

@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { KINDS = 3 };
+enum { KINDS = 6 };
 static tw_json_tokenizer *tokenizers[KINDS];
 
 static void expect(int condition, const char *what)
@@ -86,7 +86,10 @@ static void open_all(void)
 {
     static const char *const paths[KINDS] = {"tests/fixtures/tokenizers/llama3/tokenizer.json",
                                              "tests/fixtures/tokenizers/qwen2/tokenizer.json",
-                                             "tests/fixtures/tokenizers/gpt2/tokenizer.json"};
+                                             "tests/fixtures/tokenizers/gpt2/tokenizer.json",
+                                             "tests/fixtures/folders/t5-json/tokenizer.json",
+                                             "tests/fixtures/folders/albert/tokenizer.json",
+                                             "tests/fixtures/folders/unigram/tokenizer.json"};
     for (size_t i = 0; i < KINDS; i++) {
         json_t *json = json_load_file(paths[i], 0, NULL);
         tokenizers[i] = json ? tw_json_tokenizer_new(json) : NULL;
