@@ -28,6 +28,7 @@ BIN ?= $(TOKENWISE)/bin
 ROUNDS ?= 3
 K ?= 4
 METRIC ?= meteor
+RANK_OPTIONS ?=
 AGGREGATE ?= average
 OBJECTIVE ?= weighted-mle
 OBJECTIVE_OPTIONS ?=
@@ -76,7 +77,7 @@ $(WORK)/round-$(1)/$(3)samples.jsonl.zst: $(WORK)/round-$(1)/$(3)prompts.jsonl.z
 	$$(call map,sample -m $(call policy,round-$(2)) -k $(K) -s $(SEED)$(1) $(SAMPLE_OPTIONS))
 
 $(WORK)/round-$(1)/$(3)ranked.jsonl.zst: $(WORK)/round-$(1)/$(3)samples.jsonl.zst
-	@$$(call map,rank --by '$(METRIC)')
+	@$$(call map,rank --by '$(METRIC)' $(RANK_OPTIONS))
 endef
 
 # A policy and its scores: $(1) folder, $(2) folder before, $(3) number, $(4) more prerequisites,

@@ -45,6 +45,8 @@ int tw_classifier_check(const tw_classifier_options *options, const char *wanted
         return tw_fail("--classifier needs --verbalizers LIST");
     if (!options->examples)
         return tw_fail("--classifier needs --examples FILE");
+    if (strcmp(options->examples, "-") == 0)
+        return tw_fail("--examples: expected a file; standard input is for the records");
     tw_template *template = tw_template_parse(options->template ? options->template : CAUSAL);
     if (!template)
         return tw_fail_in("--template");

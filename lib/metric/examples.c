@@ -38,7 +38,7 @@ int tw_examples_read(tw_examples *examples, const char *path, const tw_verbalize
     char *file = tw_strdup(path);
     tw_record record = {0};
     int status = -1;
-    *examples = (tw_examples){.file = tw_strdup(strcmp(path, "-") == 0 ? "<stdin>" : path)};
+    *examples = (tw_examples){.file = tw_strdup(path)};
     tw_records *records = tw_records_open(&file, 1, &options);
     while (records && (status = tw_records_next(records, &record)) > 0) {
         status = add(examples, &record, verbalizers);

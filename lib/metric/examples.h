@@ -20,7 +20,7 @@ typedef struct tw_examples {
     size_t count, capacity;
 } tw_examples;
 
-/* Reads a file ("-": standard input) whole. At least one example; a bad one is an error,
+/* Reads a file whole. At least one example; a bad one is an error,
  * named by file and line. -1 with a message; clear in any case. */
 int tw_examples_read(tw_examples *examples, const char *path, const tw_verbalizers *verbalizers);
 void tw_examples_clear(tw_examples *examples);

@@ -47,6 +47,7 @@ close() {
     rank -q --plain --by classifier "${judge[@]}" prompts.jsonl >out
     jq -c '.label |= if type == "string" then " \(.)" else . end' examples.jsonl | zstd -q >renamed
     rank -q --plain --by classifier "${judge[@]}" --examples renamed prompts.jsonl | cmp - out
+    rank -q --plain --by classifier "${judge[@]}" --examples <(zstdcat renamed) <prompts.jsonl | cmp - out
     jq -c '.label |= if . == "images" then "A" elif type == "string" then 3 - 1 - (. == "archives" | if . then 1 else 0 end) else . end' examples.jsonl >named
     rank -q --plain --by classifier "${judge[@]}" --verbalizers 'A= images,B= archives,C= documents' \
         --examples named prompts.jsonl | cmp - out
@@ -128,6 +129,7 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
     refused 2 '--template: expected {prompt} in "{text} It was"' "${by[@]}" "${judge[@]}" --template '{text} It was'
     refused 2 '--template: unknown {promt}*' "${by[@]}" "${judge[@]}" --template '{text} {promt}'
     refused 2 '--verbalizers: "great": expected at least two classes*' "${by[@]}" "${judge[@]}" --verbalizers great
+    refused 2 '--examples: expected a file; standard input is for the records' "${by[@]}" "${judge[@]}" --examples -
     refused 2 '*--examples-fraction*' "${by[@]}" "${judge[@]}" --examples-fraction 0
 }
 
