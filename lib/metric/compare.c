@@ -96,6 +96,15 @@ static void swap(const table *t, uint64_t seed, uint64_t trial, double *differen
     free(moved);
 }
 
+double tw_randomization_p(double a, double b, const double *differences, size_t stride)
+{
+    const double least = fabs(b - a) - TW_COMPARE_SLACK * (fabs(a) + fabs(b));
+    size_t count = 0;
+    for (size_t r = 0; r < TW_TRIALS; r++)
+        count += fabs(differences[r * stride]) >= least;
+    return (double)(count + 1) / (TW_TRIALS + 1);
+}
+
 static void bound(const table *t, uint64_t seed, tw_comparison *out)
 {
     double *differences = tw_alloc(TW_RESAMPLES * t->columns, sizeof *differences);
@@ -113,14 +122,10 @@ static void test(const table *t, uint64_t seed, tw_comparison *out)
 #pragma omp parallel for schedule(static)
     for (int r = 0; r < TW_TRIALS; r++)
         swap(t, seed, (uint64_t)r, differences + (size_t)r * t->columns);
-    for (size_t c = 0; c < t->columns; c++) {
-        const double slack = TW_COMPARE_SLACK * (fabs(out[c].a) + fabs(out[c].b));
-        const double least = fabs(out[c].b - out[c].a) - slack;
-        size_t count = 0;
-        for (size_t r = 0; r < TW_TRIALS; r++)
-            count += fabs(differences[r * t->columns + c]) >= least;
-        out[c].p = out[c].records > 0 ? (double)(count + 1) / (TW_TRIALS + 1) : NAN;
-    }
+    for (size_t c = 0; c < t->columns; c++)
+        out[c].p = out[c].records > 0
+                       ? tw_randomization_p(out[c].a, out[c].b, differences + c, t->columns)
+                       : NAN;
     free(differences);
 }
 

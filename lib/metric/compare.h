@@ -36,4 +36,13 @@ typedef struct tw_comparison {
 void tw_compare(const tw_system *a, const tw_system *b, size_t rows, size_t columns,
                 const bool *exponential, uint64_t seed, tw_comparison *out);
 
+/* The same of a figure of the sums of all columns over the rows that count, those where the
+ * weights of column 0 are > 0 in both systems; each counts once. A record's sums change places
+ * together. */
+void tw_compare_figure(const tw_system *a, const tw_system *b, size_t rows, size_t columns,
+                       tw_figure *figure, uint64_t seed, tw_comparison *out);
+
+/* The p-value of a difference of b and a, from those of TW_TRIALS trials, stride apart. */
+double tw_randomization_p(double a, double b, const double *differences, size_t stride);
+
 #endif

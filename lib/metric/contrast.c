@@ -7,35 +7,58 @@
 
 #include "core/memory.h"
 
-/* The shown columns of the chosen rows, [count, shown]. */
-static tw_system gather(const tw_measures *measures, const tw_sheet *sheet, const size_t *rows,
-                        size_t count, double *values, double *weights)
+/* Columns of the chosen rows, places[width] of the sheet's: [count, width]. The room is for twice
+ * as many numbers. */
+static tw_system gather(const tw_sheet *sheet, const size_t *rows, size_t count,
+                        const size_t *places, size_t width, double *room)
 {
+    double *values = room, *weights = room + count * width;
     for (size_t i = 0; i < count; i++)
-        for (size_t c = 0; c < measures->shown; c++) {
-            const size_t from = rows[i] * sheet->stride + measures->places[c];
-            values[i * measures->shown + c] = sheet->values[from];
-            weights[i * measures->shown + c] = sheet->weights[from];
+        for (size_t c = 0; c < width; c++) {
+            const size_t from = rows[i] * sheet->stride + places[c];
+            values[i * width + c] = sheet->values[from];
+            weights[i * width + c] = sheet->weights[from];
         }
     return (tw_system){values, weights};
+}
+
+/* A figure of the corpus, of its parts, which follow its column. */
+static void compare_figure(const tw_column *column, size_t place, const tw_sheet *a,
+                           const tw_sheet *b, const tw_pairing *pairing, uint64_t seed,
+                           tw_comparison *found)
+{
+    const size_t count = pairing->count, width = column->parts;
+    size_t *places = tw_alloc(width, sizeof *places);
+    double *room = tw_alloc(4 * count * width, sizeof *room);
+    for (size_t i = 0; i < width; i++)
+        places[i] = place + 1 + i;
+    const tw_system one = gather(a, pairing->a, count, places, width, room);
+    const tw_system two = gather(b, pairing->b, count, places, width, room + 2 * count * width);
+    tw_compare_figure(&one, &two, count, width, column->figure, seed, found);
+    free(room);
+    free(places);
 }
 
 void tw_contrast_fill(tw_contrast *contrast, const tw_measures *measures, const tw_sheet *a,
                       const tw_sheet *b, const tw_pairing *pairing, uint64_t seed)
 {
-    const size_t count = pairing->count, cells = count * measures->shown;
-    double *room = tw_alloc(4 * cells, sizeof *room);
-    const tw_system one = gather(measures, a, pairing->a, count, room, room + cells);
+    const size_t count = pairing->count, width = measures->shown;
+    double *room = tw_alloc(4 * count * width, sizeof *room);
+    const tw_system one = gather(a, pairing->a, count, measures->places, width, room);
     const tw_system two =
-        gather(measures, b, pairing->b, count, room + 2 * cells, room + 3 * cells);
+        gather(b, pairing->b, count, measures->places, width, room + 2 * count * width);
     bool exponential[TW_SELECTION_MAX];
-    for (size_t c = 0; c < measures->shown; c++)
+    for (size_t c = 0; c < width; c++)
         exponential[c] = measures->columns[c]->exponential;
     contrast->records = count;
-    contrast->count = measures->shown;
+    contrast->count = width;
     contrast->columns = measures->columns;
-    tw_compare(&one, &two, count, measures->shown, exponential, seed, contrast->found);
+    tw_compare(&one, &two, count, width, exponential, seed, contrast->found);
     free(room);
+    for (size_t c = 0; c < width; c++)
+        if (measures->columns[c]->figure)
+            compare_figure(measures->columns[c], measures->places[c], a, b, pairing, seed,
+                           &contrast->found[c]);
 }
 
 static void put(json_t *entry, const char *name, double value)

@@ -32,6 +32,26 @@ setup() {
     jq -se '(.[0].metrics.rouge1.b - .[1].metrics.rouge1.mean | fabs) < 1e-9' out alone
 }
 
+@test "figures of the corpus: of sacrebleu on the same resamples" {
+    for side in a b; do
+        jq -c --arg side $side '.corpora[$side][] | {id: .[0], completion: .[1], samples: (.[2] | map({text: .}))}' \
+            "$FIXTURES/compare.json" >$side.jsonl
+    done
+    score -q --compare --metrics corpusBleu,rouge1,corpusChrf -s 3 a.jsonl b.jsonl >out
+    # Sums of integers are exact; the figures differ in the order of a few logarithms and products.
+    jq -ne --slurpfile out out --slurpfile wanted "$FIXTURES/compare.json" '
+        $wanted[0].corpora.found | to_entries | length == 2 and all(.key as $metric | .value | to_entries
+        | length == 7 and all((.value - $out[0].metrics[$metric][.key] | fabs) < 1e-9))'
+    same '["corpusBleu","rouge1","corpusChrf"]' "$(jq -c '.metrics | keys_unsorted' out)"
+    OMP_NUM_THREADS=2 score -q --compare --metrics corpusBleu,rouge1,corpusChrf -s 3 a.jsonl b.jsonl | cmp out -
+    # What score alone prints; bleu brings its corpus's.
+    score -q --metrics bleu b.jsonl >alone
+    score -q --compare --metrics bleu a.jsonl b.jsonl >both
+    jq -se '(.[0].metrics.corpusBleu.b - .[1].metrics.corpusBleu.mean | fabs) < 1e-9 and (.[0].metrics | keys == ["bleu", "corpusBleu"])' both alone
+    score -q --compare --metrics corpusChrf /dev/null /dev/null |
+        jq -e '.metrics.corpusChrf == {records: 0, a: null, b: null, difference: null, low: null, high: null, p: null}'
+}
+
 @test "a table on a terminal, JSON there with --json" {
     script -qec "score -q --compare -s 7 --metrics length a.jsonl b.jsonl" table </dev/null >/dev/null
     grep -qE '^metric +A +B +B - A +95 % bounds +p' table

@@ -4,18 +4,26 @@ its bounds by paired bootstrap and its p-value by approximate randomization, wit
 numbers of lib/core/rng.h (Philox4x32-10, implemented here and held to the known answers of
 Salmon et al.) and the draws that lib/metric/bootstrap.h and compare.h document.
 
+A figure of the corpus (corpusBleu, corpusChrf) is sacrebleu's of the sums of its statistics over
+the records that were drawn.
+
 usage: compare.py TESTS/FIXTURES
            writes compare.json
        compare.py A.jsonl B.jsonl METRIC [SEED]
            prints the same for two streams of `score --per-record --plain`, paired by id; every
-           record weighs the same
+           record weighs the same. With METRIC corpusBleu or corpusChrf: for two plain streams of
+           records with samples
 """
 
 import json
 import sys
 from pathlib import Path
+from random import Random
 
 import numpy as np
+from sacrebleu.metrics import BLEU, CHRF
+
+import metrics
 
 RESAMPLES, TRIALS, SLACK = 1000, 10000, 1e-9
 BOOTSTRAP, SWAP = 4, 6  # the purposes of rng.h
@@ -68,6 +76,22 @@ def coins(seed, trial, rows):
     return each.ravel()[:rows].astype(bool)
 
 
+def judged(rows, found, mean_a, mean_b, of_trial):
+    """What is said of two figures, their difference in each resample and the two of each trial."""
+    low, high = np.percentile(found, [2.5, 97.5])
+    least = abs(mean_b - mean_a) - SLACK * (abs(mean_a) + abs(mean_b))
+    count = sum(abs(other - one) >= least for one, other in map(of_trial, range(TRIALS)))
+    return {
+        "records": rows,
+        "a": mean_a,
+        "b": mean_b,
+        "difference": mean_b - mean_a,
+        "low": low,
+        "high": high,
+        "p": (int(count) + 1) / (TRIALS + 1),
+    }
+
+
 def compare(a, b, weights_a, weights_b, exponential, seed):
     """One column; rows of weight 0 in either system stay in the draws but do not count."""
     rows = len(a)
@@ -87,23 +111,40 @@ def compare(a, b, weights_a, weights_b, exponential, seed):
         i = resample(seed, r, rows)
         if weights_a[i].any():
             found.append(mean(b[i], weights_b[i]) - mean(a[i], weights_a[i]))
-    low, high = np.percentile(found, [2.5, 97.5])
-    least = abs(mean_b - mean_a) - SLACK * (abs(mean_a) + abs(mean_b))
-    count = 0
-    for r in range(TRIALS):
-        swap = coins(seed, r, rows)
+
+    def trial(number):
+        swap = coins(seed, number, rows)
         one = mean(np.where(swap, b, a), np.where(swap, weights_b, weights_a))
-        other = mean(np.where(swap, a, b), np.where(swap, weights_a, weights_b))
-        count += abs(other - one) >= least
-    return {
-        "records": int(both.sum()),
-        "a": mean_a,
-        "b": mean_b,
-        "difference": mean_b - mean_a,
-        "low": low,
-        "high": high,
-        "p": (count + 1) / (TRIALS + 1),
-    }
+        return one, mean(np.where(swap, a, b), np.where(swap, weights_a, weights_b))
+
+    return judged(int(both.sum()), found, mean_a, mean_b, trial)
+
+
+def compare_figure(metric, a, b, seed):
+    """a, b: [records, statistics]."""
+    rows = len(a)
+
+    def figure(statistics):
+        return metric._compute_score_from_stats(statistics.sum(axis=0).tolist()).score
+
+    draws = [resample(seed, r, rows) for r in range(RESAMPLES)]
+
+    def trial(number):
+        swap = coins(seed, number, rows)[:, None]
+        return figure(np.where(swap, b, a)), figure(np.where(swap, a, b))
+
+    return judged(rows, [figure(b[i]) - figure(a[i]) for i in draws], figure(a), figure(b), trial)
+
+
+FIGURES = {"corpusBleu": BLEU(force=True), "corpusChrf": CHRF()}
+
+
+def statistics(metric, records):
+    """Of (reference, candidates) records: [records, statistics]."""
+    return np.array([
+        np.sum(metric._extract_corpus_statistics(candidates, [[reference] * len(candidates)]), axis=0)
+        for reference, candidates in records
+    ])
 
 
 def systems(random, rows):
@@ -164,6 +205,40 @@ def lengths(seed, random):
     }
 
 
+def corpora(seed):
+    """For the whole program: records with one or two samples, worse ones in the first file; the
+    second in another order."""
+    pick = Random(23)
+
+    def mutated(text):
+        return " ".join(metrics.mutate(pick, text.split()))
+
+    references = metrics.SENTENCES
+    counts = [pick.randint(1, 2) for _ in references]
+    b = [[mutated(r) for _ in range(count)] for r, count in zip(references, counts)]
+    a = [[mutated(text) if pick.random() < 0.25 else mutated(r) for text in texts] for texts, r in zip(b, references)]
+    both = [list(zip(references, texts)) for texts in (a, b)]
+    order = pick.sample(range(len(references)), len(references))
+    return {
+        "seed": seed,
+        "a": [[i, *both[0][i]] for i in range(len(references))],
+        "b": [[i, *both[1][i]] for i in order],
+        "found": {
+            name: compare_figure(metric, *(statistics(metric, side) for side in both), seed)
+            for name, metric in FIGURES.items()
+        },
+    }
+
+
+def read_samples(path):
+    with open(path, encoding="utf-8") as lines:
+        records = map(json.loads, lines)
+        return {
+            json.dumps(r.get("id", i + 1)): (r["completion"], [s["text"] for s in r["samples"]])
+            for i, r in enumerate(records)
+        }
+
+
 def read(path, metric):
     with open(path, encoding="utf-8") as lines:
         records = map(json.loads, lines)
@@ -172,6 +247,12 @@ def read(path, metric):
 
 def main():
     check_philox()
+    if len(sys.argv) > 2 and sys.argv[3] in FIGURES:
+        a, b = map(read_samples, sys.argv[1:3])
+        assert a.keys() == b.keys()
+        metric, seed = FIGURES[sys.argv[3]], int(sys.argv[4]) if len(sys.argv) > 4 else 0
+        print(json.dumps(compare_figure(metric, *(statistics(metric, [one[i] for i in a]) for one in (a, b)), seed)))
+        return
     if len(sys.argv) > 2:
         a, b = (read(path, sys.argv[3]) for path in sys.argv[1:3])
         assert a.keys() == b.keys()
@@ -180,16 +261,17 @@ def main():
         seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
         print(json.dumps(compare(pairs[:, 0], pairs[:, 1], one, one, False, seed)))
         return
-    random = np.random.default_rng(17)
+    draw = np.random.default_rng(17)
     plain, perplexity = [False] * 4, [False, True, False, False]
     record = {
         "cases": [
-            case(0, 60, plain, random),
-            case(2**53 - 1, 67, perplexity, random),
-            case(12, 9, perplexity, random),
-            case(5, 1, plain, random),
+            case(0, 60, plain, draw),
+            case(2**53 - 1, 67, perplexity, draw),
+            case(12, 9, perplexity, draw),
+            case(5, 1, plain, draw),
         ],
-        "lengths": lengths(7, random),
+        "lengths": lengths(7, draw),
+        "corpora": corpora(3),
     }
     (Path(sys.argv[1]) / "compare.json").write_text(json.dumps(record) + "\n")
 
