@@ -48,32 +48,47 @@ static void put(double value, double weight, double *to, double *to_weight)
     *to_weight = isnan(value) ? 0 : weight;
 }
 
-/* How well the rewards order the record's samples that have a `score`; e of METHOD.md is over
- * all of them. */
+/* The true order as learn-guidance reads it (train/data.h): by `score` where all samples have
+ * one, else by `rank`, samples without being not chosen. Without any rank those with a score are
+ * ordered, the others not judged. Moves e[count] of the judged to its front; returns how many. */
+static size_t read_order(const tw_sequence *all, size_t count, double *scores, double *e)
+{
+    size_t scored = 0, ranked = 0, judged = 0;
+    for (size_t k = 0; k < count; k++) {
+        scored += json_is_number(json_object_get(all[k].json, "score"));
+        ranked += json_is_number(json_object_get(all[k].json, "rank"));
+    }
+    const bool by_rank = scored < count && ranked > 0;
+    for (size_t k = 0; k < count; k++) {
+        const json_t *given = json_object_get(all[k].json, by_rank ? "rank" : "score");
+        if (!by_rank && !json_is_number(given))
+            continue;
+        e[judged] = e[k];
+        const double value = json_number_value(given);
+        scores[judged++] = !by_rank ? value : json_is_number(given) ? -value : TW_NOT_CHOSEN;
+    }
+    return judged;
+}
+
+/* How well the rewards order the record's samples; e of METHOD.md is over all of them. */
 static void measure_order(const guidance_measure *measure, size_t record, double *values,
                           double *weights)
 {
     const tw_sequences *sequences = &measure->sequences;
     const tw_sequence *all = &sequences->all[sequences->first[record]];
     const size_t count = sequences->first[record + 1] - sequences->first[record];
-    size_t *lengths = tw_alloc(count, sizeof *lengths), scored = 0;
+    size_t *lengths = tw_alloc(count, sizeof *lengths);
     double *e = tw_alloc(count, sizeof *e), *scores = tw_alloc(count, sizeof *scores);
     tw_pairs pairs = {0};
     for (size_t k = 0; k < count; k++)
         lengths[k] = all[k].ids.count;
     tw_aggregate_scores(&measure->guidance->settings.aggregate, all->values, lengths, count, e);
-    for (size_t k = 0; k < count; k++) {
-        const json_t *score = json_object_get(all[k].json, "score");
-        if (!json_is_number(score))
-            continue;
-        e[scored] = e[k];
-        scores[scored++] = json_number_value(score);
-    }
-    tw_count_pairs(scores, e, scored, &pairs);
+    const size_t judged = read_order(all, count, scores, e);
+    tw_count_pairs(scores, e, judged, &pairs);
     put(pairs.right / (double)pairs.count, (double)pairs.count, values + PAIRWISE,
         weights + PAIRWISE);
-    put(tw_kendall_tau_b(scores, e, scored), 1, values + KENDALL, weights + KENDALL);
-    put(tw_ndcg(scores, e, scored), 1, values + NDCG, weights + NDCG);
+    put(tw_kendall_tau_b(scores, e, judged), 1, values + KENDALL, weights + KENDALL);
+    put(tw_ndcg(scores, e, judged), 1, values + NDCG, weights + NDCG);
     free(lengths);
     free(e);
     free(scores);

@@ -1,6 +1,7 @@
 #include "metric/ranking.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "core/memory.h"
@@ -15,6 +16,8 @@ double tw_kendall_tau_b(const double *scores, const double *e, size_t count)
     double balance = 0, apart = 0, apart_by_e = 0;
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < i; j++) {
+            if (isinf(scores[i]) && isinf(scores[j]))
+                continue;
             const int true_order = sign(scores[i], scores[j]), order = sign(e[i], e[j]);
             balance += true_order * order;
             apart += true_order != 0;
@@ -54,13 +57,18 @@ double tw_ndcg(const double *scores, const double *e, size_t count)
 {
     place *places = tw_alloc(count, sizeof *places);
     double least = INFINITY, most = -INFINITY;
+    bool partial = false;
     for (size_t i = 0; i < count; i++) {
-        least = fmin(least, scores[i]);
+        partial |= isinf(scores[i]);
+        least = isinf(scores[i]) ? least : fmin(least, scores[i]);
         most = fmax(most, scores[i]);
     }
+    least -= partial;
     const double range = most / 2 - least / 2; /* by halves, so that nothing overflows */
-    for (size_t i = 0; i < count; i++)
-        places[i] = (place){e[i], range > 0 ? (scores[i] / 2 - least / 2) / range : 0};
+    for (size_t i = 0; i < count; i++) {
+        const double above = isinf(scores[i]) ? 0 : scores[i] / 2 - least / 2;
+        places[i] = (place){e[i], range > 0 ? above / range : 0};
+    }
     const double found = discounted(places, count);
     for (size_t i = 0; i < count; i++)
         places[i].by = places[i].gain;

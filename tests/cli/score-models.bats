@@ -167,6 +167,33 @@ END
         jq -e '.records == 0 and .metrics.nll.mean == null and .metrics.pairwise.mean == null'
 }
 
+@test "a partial order: a chosen sample is above those not chosen, whose own order is unknown" {
+    # By ranks, which two of four samples keep; what rank makes of it says the same.
+    jq -c 'select(.samples | length == 4) | .samples[2:][] |= del(.score, .rank) | .samples[0] |= (.rank = 1) | .samples[1] |= (.rank = 2)
+        | .samples[] |= del(.score)' ranked.jsonl >partial
+    [ "$(wc -l <partial)" -gt 20 ]
+    score -q --plain --per-record --metrics pairwise,kendall,ndcg -g guidance partial >out
+    rank -q --by ranks --plain partial | score -q --plain --per-record --metrics pairwise,kendall,ndcg -g guidance |
+        jq -c .metrics | cmp - <(jq -c .metrics out)
+    # By hand: five pairs are known; gains 2, 1, 0, 0.
+    jq -se '
+        def log2: log / (2 | log);
+        length > 20 and all(.[]; (.samples | map(.rewards | add / length)) as $e | .metrics as $found
+            | [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3]] | map($e[.[0]] - $e[.[1]]) | select(all(. != 0))
+            | (map(select(. > 0)) | length) as $right
+            | ([[2, 1, 0, 0], $e] | transpose | sort_by(-.[1]) | to_entries | map(.value[0] / (.key + 2 | log2)) | add) as $gain
+            | ($found.pairwise - $right / 5 | fabs) < 1e-12 and ($found.kendall - (2 * $right - 5) / 5 | fabs) < 1e-12
+                and ($found.ndcg - $gain / (2 + 1 / (3 | log2)) | fabs) < 1e-12)' out
+    # As learn-guidance counts it.
+    learn-guidance -q -i guidance -o same --steps 1 --learning-rate 1e-12 --eval-every 1 --valid partial --log same.jsonl partial
+    accuracy=$(jq -s 'map(select(.accuracy)) | first.accuracy' same.jsonl)
+    score -q --metrics pairwise -g same partial | jq -e "(.metrics.pairwise.mean - $accuracy | fabs) < 1e-8"
+    # A score that is missing where no sample has a rank is no judgement.
+    jq -c '.samples[0].score = 2 | .samples[1].score = 1 | .samples[] |= del(.rank)' partial >scored
+    score -q --plain --per-record --metrics pairwise -g guidance scored |
+        jq -se 'all(.[]; .metrics.pairwise == 0 or .metrics.pairwise == 1 or .metrics.pairwise == 0.5)'
+}
+
 @test "limits cut as in training, with a note; --strict refuses; --prefix counts" {
     run -0 --separate-stderr score --metrics nll -m "$model" --max-prompt-tokens 2 --max-completion-tokens 3 valid.jsonl
     [[ $stderr == *"prompts and "*" completions were cut to fit $model"* ]]
