@@ -11,6 +11,14 @@ def ranks($path):
     | if $option | type == "string" then .[$option] = $i + 1
       elif $option.rank == null then .
       else .[$record | string($path + [$i, "value"])] = ($record | rank($path + [$i, "rank"])) end);
+# The field that holds an option's text: of its name, else of one that differs in case and marks
+# only, as "reply-1" does from "reply_1".
+def bare: ascii_downcase | gsub("[^a-z0-9]"; "");
+def field_of($option):
+  .fields | if has($option) then $option
+    else [keys_unsorted[] | select(bare == ($option | bare))]
+      | if length == 1 then .[0] else $option end end;
+
 def answers:
   . as $record
   | at(["responses"])
@@ -25,7 +33,8 @@ def answers:
     elif . == null then empty
     else expected(["responses"]; "an array or an object") end
   | .path as $path | select($record | at($path) | is_ranking)
-  | .ranks = ($record | ranks($path));
+  | .ranks = ($record | ranks($path)
+      | with_entries(.key |= (. as $option | $record | field_of($option))));
 
 def number_free: gsub("[0-9]+"; "#");
 

@@ -23,7 +23,7 @@ def prompt_text:
   (($settings.prompt_field // first(("prompt", "instruction", "text", "question") as $n | select(.data[$n] != null) | $n)) // "prompt")
   as $name | string(["data", $name]);
 
-# The list that the ranker orders; its items have an id, and a body or a title.
+# The list that the ranker orders; its items have an id, and a body, HTML or a title.
 def items_field:
   .data as $data
   | first($data | keys_unsorted[] | select($data[.] | type == "array" and length > 0
@@ -44,8 +44,8 @@ def convert:
   | (at(["annotations", $a, "completed_by"]) | user) as $user
   | [range($count) as $i | ["data", $items, $i] as $item
      | (at($item + ["id"]) | tostring) as $id
-     | {text: (if at($item + ["body"]) != null then string($item + ["body"]) else string($item + ["title"]) end),
-        rank: $ranks[$id], item: $id} | present] as $samples
+     | (first(("body", "html") | . as $part | select($record | at($item + [$part]) != null)) // "title") as $part
+     | {text: string($item + [$part]), rank: $ranks[$id], item: $id} | present] as $samples
   | ($ranks | keys_unsorted - ($samples | map(.item))) as $unknown
   | if $unknown != [] then error("\($path + ["value", "ranker"] | name): no item has the id \($unknown[0])") else . end
   | {id: "\(.id)/\($user)", prompt: prompt_text, samples: $samples, annotator: $user};

@@ -26,6 +26,12 @@ broken() {
     echo "$stderr"
     [[ $stderr == import:\ $file:$place ]]
     [[ ${#stderr_lines[@]} -eq 1 ]]
+    # It is counted, and a second one is too many.
+    run -0 --separate-stderr import "$format" --plain --max-errors 1 "$@" "$file"
+    [[ ${stderr_lines[-1]} =~ ^import:\ [0-9]+\ records,\ 1\ skipped ]]
+    run -1 --separate-stderr import "$format" --plain --max-errors 1 "$@" "$file" "$file"
+    [[ ${stderr_lines[0]} == *\ \(skipped\) && ${stderr_lines[1]} == import:\ $file:$place ]]
+    [[ ${#stderr_lines[@]} -eq 2 ]]
     run -0 --separate-stderr import "$format" -q --plain --max-errors 1 "$@" "$file"
     [[ $stderr == import:\ $file:$place\ \(skipped\) ]]
     [[ ${#lines[@]} -ge 1 ]]
@@ -254,6 +260,9 @@ Pick a shape.
   1 - Green.' argilla
     [[ $(import argilla -q --plain "$IN/argilla.jsonl" | jq -r .id | paste -sd ' ') == 'r1/u1 r1/u2 r2/u1' ]]
     broken argilla '1: fields.response_9: expected a string, got nothing'
+    # Options that are named almost as their fields.
+    echo '{"fields":{"prompt":"?","reply_1":"A","reply_2":"B"},"responses":[{"user_id":"u","values":{"reply-ranking":{"value":[{"value":"reply-1","rank":2},{"value":"reply-2","rank":1}]}}}]}' >almost
+    same '["?",["A",2],["B",1]]' "$(import argilla -q --plain almost | jq -c '[.prompt, (.samples[] | [.text, .rank])]')"
     # Which question, which prompt?
     echo '{"id":1,"fields":{"a":"A","b":"B","ask":"?","also":"!"},"responses":{"x":[{"value":["a","b"],"user_id":"u"}],"y":[{"value":["b","a"],"user_id":"u"}]}}' >two
     run -1 import argilla --plain two
@@ -280,6 +289,38 @@ Best drink?
     broken label-studio ' record 1: annotations\[0\].result\[0\].value.ranker: no item has the id w' --buckets good
     run -1 import label-studio --plain "$IN/label-studio.json"
     [[ $output == *': record 2: annotations[0].result[0].value.ranker: buckets _, good: say their order with --buckets'* ]]
+}
+
+@test "label-studio: an item is its body, its HTML or its title" {
+    echo '{"id":1,"data":{"prompt":"?","list":[{"id":1,"title":"T","html":"<b>H</b>"},{"id":2,"title":"U"},{"id":3,"body":"B","html":"<i>"}]},
+        "annotations":[{"completed_by":1,"result":[{"type":"ranker","from_name":"r","value":{"ranker":{"r":["3","1","2"]}}}]}]}' | jq -c . >task
+    same '[["<b>H</b>",2],["U",3],["B",1]]' "$(import label-studio -q --plain task | jq -c '[.samples[] | [.text, .rank]]')"
+}
+
+@test "every format: a line that is no JSON, no object or not UTF-8 is named, counted and left out" {
+    for filter in "$PIPELINES"/import/*.jq; do
+        name=$(basename "$filter" .jq)
+        options=(--plain)
+        [[ $name != label-studio ]] || options+=(--buckets good)
+        jq -c 'if type == "array" then .[] else . end' "$(echo "$IN/$name".json*)" >good
+        { echo '{"prompt": "p", '; cat good; echo '[]'; printf '{"prompt":"\xff"}\n'; } >bad
+        import "$name" -q "${options[@]}" good >wanted
+        run -1 --separate-stderr import "$name" "${options[@]}" --max-errors 2 bad
+        [[ ${stderr_lines[0]} == 'import: bad:1: not JSON: '*' (skipped)' && $stderr == *"UTF-8" ]]
+        import "$name" "${options[@]}" --max-errors 3 bad >got 2>notes
+        cmp wanted got
+        last=$(($(wc -l <bad)))
+        [[ $(sed -n 2p notes) == "import: bad:$((last - 1)): expected a JSON object, got an array (skipped)" ]]
+        [[ $(sed -n 3p notes) == "import: bad:$last: not UTF-8 (skipped)" ]]
+        [[ $(tail -n 1 notes) =~ ^import:\ $(wc -l <got)\ records,\ 3\ skipped ]]
+    done
+}
+
+@test "trl-unpaired: many completions of one prompt take no longer each" {
+    jq -cn 'range(20000) | {prompt: "p", completion: "c\(.)", label: (. % 3 == 0)}' >many
+    timeout 60 "$PIPELINES/import/import" trl-unpaired -q --plain many |
+        jq -e '(.samples | length) == 20000 and all(.samples | to_entries[]; .value.text == "c\(.key)"
+            and .value.score == (if .key % 3 == 0 then 1 else 0 end) and .value.rank == (if .key % 3 == 0 then 1 else 6668 end))'
 }
 
 @test "every format has a fixture, a broken one, and a line in the help" {

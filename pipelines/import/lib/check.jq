@@ -38,7 +38,11 @@ def rank($path):
 def present: with_entries(select(.value != null));
 
 # Ranks from scores, highest first, ties sharing; every sample has one.
-def rank_by_score: [.[].score] as $all | map(.score as $own | .rank = 1 + ([$all[] | select(. > $own)] | length));
+def rank_by_score:
+  to_entries | group_by(.value.score) | reverse
+  | [foreach .[] as $tied ({next: 1}; {rank: .next, next: (.next + ($tied | length))};
+      .rank as $rank | $tied[] | .value.rank = $rank)]
+  | sort_by(.key) | map(.value);
 
 # Samples that nobody compared with the others say nothing about the order: they go to
 # `uncompared`, while one without rank among `samples` was there and not chosen.
