@@ -44,6 +44,8 @@ static void add_character(tw_words *words, uint32_t character)
 static const char *add_run(tw_words *words, const char *at, const char *end)
 {
     const size_t left = (size_t)(end - at);
+    if (left == 0)
+        return at; /* there may be no buffer yet */
     if (words->buffer_capacity - words->buffer_length < left) {
         words->buffer_capacity = 2 * (words->buffer_length + left) + 64;
         words->buffer = tw_realloc(words->buffer, words->buffer_capacity, 1);

@@ -1,4 +1,5 @@
 /* Lines found by their first field, before and after the table is made: against a plain scan. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,8 +91,49 @@ static void many_lines(void **state)
     free(text);
 }
 
+typedef struct searcher {
+    tw_word_lines *lines;
+    tw_span text;
+    size_t wrong;
+} searcher;
+
+static void *search(void *argument)
+{
+    searcher *s = argument;
+    const char *const words[] = {"ab", "abc", "b", "c", "abcdefghi", "ab_c"};
+    for (int i = 0; i < 2 * TW_WORD_LINES_FEW; i++) {
+        tw_span found = {NULL, 0};
+        const tw_span word = span_of(words[i % 6]);
+        const char *wanted = scan(s->text, word);
+        s->wrong += tw_word_lines_find(s->lines, 0, word, &found) != (wanted != NULL);
+        s->wrong += found.text != wanted;
+    }
+    return NULL;
+}
+
+/* Some threads search while one makes the table. */
+static void threads(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    const tw_span text = span_of("a 1\nab 2\nab 3\nab_c 4\nabc 5\nabcdefghi 7\nb");
+    pthread_t thread[THREADS];
+    searcher all[THREADS];
+    tw_word_lines *lines = tw_word_lines_new(&text, 1);
+    for (int i = 0; i < THREADS; i++) {
+        all[i] = (searcher){lines, text, 0};
+        assert_int_equal(pthread_create(&thread[i], NULL, search, &all[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(all[i].wrong, 0);
+    }
+    tw_word_lines_free(lines);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(few_lines), cmocka_unit_test(many_lines)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(few_lines), cmocka_unit_test(many_lines),
+                                       cmocka_unit_test(threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
