@@ -35,6 +35,18 @@ setup() {
         | $vocabulary[0].added_tokens[] | select(.id == $id) | .content == "<|end_of_text|>"' llama3/config.json
 }
 
+@test "the same with folders as transformers saves them" {
+    for kind in t5 t5-json albert unigram llama2 roberta; do
+        folder=$FIXTURES/folders/$kind
+        fine-tune -q --init config.json --tokenizer "$folder" -o "$kind" --steps 1 -b 3 train.jsonl
+        for file in "$folder"/*; do cmp "$file" "$kind/${file##*/}"; done
+        sample -q --plain -m "$kind" --max-new-tokens 6 -s 1 train.jsonl >samples
+        jq -e -s 'length == 3 and all(.samples[0] | (.tokens | length) > 0)' samples
+    done
+    # T5's extra ids are of the vocabulary.
+    [ "$(jq .vocab_size t5/config.json)" -gt "$(jq '[.[]] | max' t5/added_tokens.json)" ]
+}
+
 @test "tokens are shown as text" {
     printf '%s\n' '{"prompt":"p","samples":[{"tokens":[220,259],"rewards":[0.5,1],"text":"x"}]}' >scored.jsonl
     shown=$(score -q --color --tokenizer "$FIXTURES/tokenizers/gpt2/tokenizer.json" scored.jsonl)

@@ -131,6 +131,33 @@ static void heeds_the_class(void **state)
     }
 }
 
+/* vocab.json and merges.txt have no post-processor: their class stands for one. */
+static void heeds_the_class_of_merges(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *affixes;
+    } cases[] = {
+        {"{\"tokenizer_class\":\"GPT2Tokenizer\",\"bos_token\":\"<s>\"}", "|"},
+        {"{\"tokenizer_class\":\"GPT2Tokenizer\",\"bos_token\":\"<s>\",\"add_bos_token\":true}",
+         "0|"},
+        {"{\"tokenizer_class\":\"RobertaTokenizer\"}", "0|1"},
+        {"{\"tokenizer_class\":\"RobertaTokenizer\",\"cls_token\":{\"content\":\"a\"}}", "2|1"},
+        {"{\"tokenizer_class\":\"Qwen2Tokenizer\"}", "|"},
+        {"{\"model_max_length\":1000000000000000019884624838656}", "|"},
+    };
+    scratch_text("vocab.json", "{\"<s>\":0,\"</s>\":1,\"a\":2,\"b\":3,\"ab\":4}");
+    scratch_text("merges.txt", "#version: 0.2\na b\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        scratch_text("tokenizer_config.json", cases[i].config);
+        tw_tokenizer *tokenizer = tw_tokenizer_open(".");
+        if (!tokenizer)
+            fail_msg("%s: %s", cases[i].config, tw_error());
+        check(tokenizer, cases[i].affixes);
+        tw_tokenizer_free(tokenizer);
+    }
+}
+
 static void check_prompt(const tw_prompt_rules *rules, const char *text, size_t limit,
                          const char *expected)
 {
@@ -174,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_post_processors, scratch_enter, scratch_leave),
         cmocka_unit_test_setup_teardown(refuses_post_processors, scratch_enter, scratch_leave),
         cmocka_unit_test_setup_teardown(heeds_the_class, scratch_enter, scratch_leave),
+        cmocka_unit_test_setup_teardown(heeds_the_class_of_merges, scratch_enter, scratch_leave),
         cmocka_unit_test_setup_teardown(prompts_begin_as_the_files_say, scratch_enter,
                                         scratch_leave),
     };
