@@ -19,8 +19,9 @@ static bool read_piece(tw_proto message, tw_spiece_entry *entry)
             return false;
         if (field.number == PIECE)
             entry->piece = field.content;
+        const uint32_t bits = (uint32_t)field.value;
         if (field.number == SCORE)
-            memcpy(&entry->score, &(uint32_t){(uint32_t)field.value}, sizeof entry->score);
+            memcpy(&entry->score, &bits, sizeof entry->score);
         if (field.number == TYPE)
             entry->type = field.value;
     }

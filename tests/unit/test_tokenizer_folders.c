@@ -98,17 +98,17 @@ static void check_text(const char *kind, size_t line, const json_t *expected, co
     tw_bytes shown = {0};
     for (size_t i = 0; i < json_string_length(expected); i++)
         tw_bytes_put(&shown, text[i] ? &text[i] : "\xEF\xBF\xBD", text[i] ? 1 : 3);
-    size_t begin = 0, from = strspn(found, " "), end = strlen(found);
-    while (begin < shown.length && shown.data[begin] == ' ')
-        begin++;
-    while (shown.length > begin && shown.data[shown.length - 1] == ' ')
-        shown.length--;
+    size_t left = shown.length, from = strspn(found, " "), end = strlen(found);
+    char *whole = tw_bytes_take(&shown), *begin = whole;
+    for (; *begin == ' '; begin++)
+        left--;
+    while (left > 0 && begin[left - 1] == ' ')
+        left--;
     while (end > from && found[end - 1] == ' ')
         end--;
-    if (shown.length - begin != end - from ||
-        (end > from && memcmp(shown.data + begin, found + from, end - from) != 0))
+    if (left != end - from || strncmp(begin, found + from, left) != 0)
         fail_msg("%s %zu: '%s', expected '%s'", kind, line, found, text);
-    free(shown.data);
+    free(whole);
 }
 
 static void check_decoded(const tw_tokenizer *tokenizer, const char *kind, size_t line,
