@@ -30,13 +30,15 @@ static bool read_piece(tw_proto message, tw_spiece_entry *entry)
 
 static bool read_trainer(tw_proto message, tw_spiece_proto *proto)
 {
-    enum { MODEL_TYPE = 3, BPE = 2, WHITESPACE_AS_SUFFIX = 24, BYTE_FALLBACK = 35 };
+    enum { MODEL_TYPE = 3, UNIGRAM = 1, BPE = 2, WHITESPACE_AS_SUFFIX = 24, BYTE_FALLBACK = 35 };
     tw_proto_field field;
     while (message.at < message.end) {
         if (!tw_proto_next(&message, &field))
             return false;
-        if (field.number == MODEL_TYPE)
+        if (field.number == MODEL_TYPE) {
+            proto->unigram = field.value == UNIGRAM;
             proto->bpe = field.value == BPE;
+        }
         if (field.number == WHITESPACE_AS_SUFFIX)
             proto->suffixes = field.value != 0;
         if (field.number == BYTE_FALLBACK)
@@ -47,7 +49,7 @@ static bool read_trainer(tw_proto message, tw_spiece_proto *proto)
 
 static bool read_normalizer(tw_proto message, tw_spiece_proto *proto)
 {
-    enum { NAME = 1, CHARSMAP = 2, REMOVE_EXTRA = 4, ESCAPE = 5 };
+    enum { NAME = 1, CHARSMAP = 2, DUMMY_PREFIX = 3, REMOVE_EXTRA = 4, ESCAPE = 5 };
     tw_proto_field field;
     while (message.at < message.end) {
         if (!tw_proto_next(&message, &field))
@@ -55,6 +57,10 @@ static bool read_normalizer(tw_proto message, tw_spiece_proto *proto)
         if ((field.number == NAME && !same(field.content, "identity")) ||
             (field.number == CHARSMAP && field.content.at < field.content.end))
             proto->normalizes = true;
+        if (field.number == CHARSMAP)
+            proto->charsmap = field.content;
+        if (field.number == DUMMY_PREFIX)
+            proto->prefix = field.value != 0;
         if (field.number == REMOVE_EXTRA)
             proto->strips = field.value != 0;
         if (field.number == ESCAPE)
@@ -70,7 +76,7 @@ bool tw_spiece_proto_read(tw_spiece_proto *proto, const char *bytes, size_t size
     tw_proto_field field;
     size_t capacity = 0;
     bool sound = true;
-    *proto = (tw_spiece_proto){.strips = true, .escapes = true};
+    *proto = (tw_spiece_proto){.unigram = true, .strips = true, .escapes = true, .prefix = true};
     while (sound && all.at < all.end) {
         sound = tw_proto_next(&all, &field);
         if (sound && field.number == PIECES) {

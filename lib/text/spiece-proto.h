@@ -26,8 +26,9 @@ typedef struct tw_spiece_entry {
 typedef struct tw_spiece_proto {
     tw_spiece_entry *pieces; /* [count], owned */
     size_t count;
-    bool bpe, byte_fallback, suffixes; /* of trainer_spec; suffixes: blanks end words */
-    bool normalizes, strips, escapes;  /* of normalizer_spec; identity does not normalize */
+    bool unigram, bpe, byte_fallback, suffixes; /* of trainer_spec; suffixes: blanks end words */
+    bool normalizes, strips, escapes, prefix; /* of normalizer_spec; identity does not normalize */
+    tw_proto charsmap;                        /* precompiled_charsmap, borrowed */
 } tw_spiece_proto;
 
 /* From a whole model file, which must live as long. false: it is malformed. free(proto->pieces)

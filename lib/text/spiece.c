@@ -12,6 +12,7 @@
 #include "text/list.h"
 #include "text/normalizer.h"
 #include "text/spiece-tokens.h"
+#include "text/spiece-unigram.h"
 #include "text/spiece-words.h"
 #include "text/token-roles.h"
 #include "text/utf8.h"
@@ -24,10 +25,11 @@ struct tw_spiece {
     int32_t pieces;           /* of the model; tokens from here on are added ones */
     tw_vocabulary vocabulary; /* all tokens; empty when there are no files but the model */
     tw_added_tokens added;
-    tw_spiece_words *words; /* NULL: texts are encoded as a whole */
-    bool split;             /* the added tokens are looked for in a text */
-    bool legacy;            /* each part of a text is encoded as a text by itself */
-    bool prefix;            /* not legacy: a text begins with a blank */
+    tw_spiece_unigram *unigram; /* NULL, both: the model encodes */
+    tw_spiece_words *words;
+    bool split;    /* the added tokens are looked for in a text */
+    bool legacy;   /* each part of a text is encoded as a text by itself */
+    bool prefix;   /* not legacy: a text begins with a blank */
     char *unknown; /* not legacy: put before a part whose first blank would be lost; owned */
     size_t unknown_length; /* in tokens */
     int32_t mark;          /* the id of MARK */
@@ -61,6 +63,7 @@ static int load_model(tw_spiece *t, const char *bytes, size_t size, tw_sentencep
     tw_sentencepiece_special(t->model, special);
     t->pieces = special->size;
     t->words = tw_spiece_words_new(t->model, bytes, size, t->legacy);
+    t->unigram = tw_spiece_unigram_new(t->model, bytes, size, t->legacy);
     return check_pieces(t);
 }
 
@@ -165,6 +168,7 @@ void tw_spiece_free(tw_spiece *t)
     if (!t)
         return;
     tw_spiece_words_free(t->words);
+    tw_spiece_unigram_free(t->unigram);
     tw_sentencepiece_free(t->model);
     tw_added_tokens_clear(&t->added);
     tw_vocabulary_clear(&t->vocabulary);
@@ -172,16 +176,16 @@ void tw_spiece_free(tw_spiece *t)
     free(t);
 }
 
-static int put_model_ids(const tw_spiece *t, const char *text, size_t length, size_t skipped,
-                         tw_id_list *to)
+static int put_model_ids(const tw_spiece *t, const char *text, size_t length, tw_id_list *to)
 {
     tw_ids ids = {0};
+    if (t->words)
+        return tw_spiece_words_encode(t->words, text, length, to);
+    if (t->unigram)
+        return tw_spiece_unigram_encode(t->unigram, text, length, to);
     if (tw_sentencepiece_encode(t->model, text, length, &ids) < 0)
         return -1;
-    if (ids.count < skipped)
-        skipped = 0;
-    if (ids.count > skipped)
-        tw_ids_put(to, ids.ids + skipped, ids.count - skipped);
+    tw_ids_put(to, ids.ids, ids.count);
     free(ids.ids);
     return 0;
 }
@@ -208,14 +212,17 @@ static int put_part(void *context, const tw_added_token *token, const char *text
         tw_ids_put(&p->ids, &token->id, 1);
         return 0;
     }
-    if (t->words)
-        return tw_spiece_words_encode(t->words, text, length, &p->ids);
     if (t->legacy || !begins_with_blank(text, length))
-        return put_model_ids(t, text, length, 0, &p->ids);
+        return put_model_ids(t, text, length, &p->ids);
     tw_bytes whole = {0};
+    tw_id_list ids = {0};
     tw_bytes_put(&whole, t->unknown, strlen(t->unknown));
     tw_bytes_put(&whole, text, length);
-    int status = put_model_ids(t, whole.data, whole.length, t->unknown_length, &p->ids);
+    int status = put_model_ids(t, whole.data, whole.length, &ids);
+    const size_t skipped = ids.count >= t->unknown_length ? t->unknown_length : 0;
+    if (status == 0 && ids.count > skipped)
+        tw_ids_put(&p->ids, ids.data + skipped, ids.count - skipped);
+    free(ids.data);
     free(whole.data);
     return status;
 }
@@ -250,8 +257,6 @@ static int put_text(passage *p, const char *text, size_t length)
 
 int tw_spiece_encode(const tw_spiece *t, const char *text, size_t length, tw_ids *ids)
 {
-    if (!t->split && t->legacy && !t->words)
-        return tw_sentencepiece_encode(t->model, text, length, ids);
     passage p = {.tokenizer = t};
     int status = 0;
     if (length > 0)

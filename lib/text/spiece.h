@@ -14,8 +14,9 @@
  * special_tokens_map.json and added_tokens.json say; without the first the model is all. */
 typedef struct tw_spiece tw_spiece;
 
-/* From files of kind TW_SENTENCEPIECE; fills the special tokens, and what goes around a text
- * (tw_affixes_clear in any case). NULL with a message that names file and field. */
+/* From files of kind TW_SENTENCEPIECE, which must live as long; fills the special tokens, and what
+ * goes around a text (tw_affixes_clear in any case). NULL with a message that names file and field.
+ */
 tw_spiece *tw_spiece_load(const tw_tokenizer_files *files, tw_sentencepiece_ids *special,
                           tw_affixes *affixes);
 void tw_spiece_free(tw_spiece *tokenizer); /* accepts NULL */
