@@ -182,11 +182,12 @@ typedef struct place {
     uint32_t end; /* of the best way's piece from here */
 } place;
 
-/* Scores are compared before they are rounded, as the library does. */
-static void offer(place *to, double score, size_t start, int32_t id)
+/* Of equal sums, rounded to float, the first stays, as in sentencepiece 0.2; before, ties could
+ * break the other way. */
+static void offer(place *to, float score, size_t start, int32_t id)
 {
     if (to->id < 0 || score > to->score)
-        *to = (place){(float)score, (uint32_t)start, id, 0};
+        *to = (place){score, (uint32_t)start, id, 0};
 }
 
 /* By the lead byte alone: a replacement may be any bytes. */
@@ -213,7 +214,7 @@ static void find_ways(const tw_spiece_unigram *u, const char *text, size_t lengt
             const int32_t id = u->trie.values[node];
             if (id < 0)
                 continue;
-            offer(&places[k + 1], (double)u->scores[id] + here, i, id);
+            offer(&places[k + 1], u->scores[id] + here, i, id);
             whole = whole || k + 1 == i + size;
         }
         if (!whole)

@@ -8,7 +8,8 @@
 #include "text/sentencepiece.h"
 
 /* SentencePiece's Unigram without its library, at several times the speed: T5's models and
- * their like. Sums of scores are rounded as there, so that ties break alike. */
+ * their like. Sums of scores are rounded as in sentencepiece
+ * 0.2, so that ties break alike. */
 typedef struct tw_spiece_unigram tw_spiece_unigram;
 
 /* model: of the file bytes[size], which tw_charsmap_check passed and which must live as long, read

@@ -1,4 +1,4 @@
-/* SentencePiece's BPE word by word, against the library on the whole text. */
+/* SentencePiece's BPE word by word, and its Unigram, against the library on the whole text. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/rng.h"
 #include "text/list.h"
+#include "text/spiece-unigram.h"
 #include "text/spiece-words.h"
 
 static tw_sentencepiece *load(const char *bytes, size_t size, bool prefix)
@@ -28,13 +29,15 @@ static tw_sentencepiece *load(const char *bytes, size_t size, bool prefix)
     return model;
 }
 
-static void compare(const tw_sentencepiece *model, const tw_spiece_words *words, const char *text,
-                    size_t length)
+/* By the one of words and unigram that there is. */
+static void compare(const tw_sentencepiece *model, const tw_spiece_words *words,
+                    const tw_spiece_unigram *unigram, const char *text, size_t length)
 {
     tw_ids expected = {0};
     tw_id_list found = {0};
     assert_int_equal(0, tw_sentencepiece_encode(model, text, length, &expected));
-    assert_int_equal(0, tw_spiece_words_encode(words, text, length, &found));
+    assert_int_equal(0, words ? tw_spiece_words_encode(words, text, length, &found)
+                              : tw_spiece_unigram_encode(unigram, text, length, &found));
     assert_int_equal(expected.count, found.count);
     for (size_t i = 0; i < found.count; i++)
         assert_int_equal(expected.ids[i], found.data[i]);
@@ -57,44 +60,58 @@ static void put_part(tw_bytes *text, uint64_t run, uint32_t i)
         tw_bytes_put(text, &(char){(char)(draw >> 40)}, 1);
 }
 
-static void does_as_the_library(void **state)
+static void compare_all(const tw_sentencepiece *model, const tw_spiece_words *words,
+                        const tw_spiece_unigram *unigram)
+{
+    static const char *const texts[] = {
+        "",           " ",         "  ",   " a",     "a ",       "a  ",         "a  b",
+        "\xE6\x97 a", "\x80 \xC3", "\x01", "\x01 a", " \u3000a", "ﬁ①½ e\u0301", "a\u200b \u00ad"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        compare(model, words, unigram, texts[i], strlen(texts[i]));
+    for (uint64_t run = 0; run < 3000; run++) {
+        tw_bytes text = {0};
+        for (uint32_t i = 0; i < run % 60; i++)
+            put_part(&text, run, i);
+        compare(model, words, unigram, text.data ? text.data : "", text.length);
+        free(text.data);
+    }
+}
+
+static const char *const unigrams[] = {"tests/fixtures/folders/t5/spiece.model",
+                                       "tests/fixtures/unigram/spiece.model"};
+static const char *const llama2 = "tests/fixtures/folders/llama2/tokenizer.model";
+
+static void bpe_does_as_the_library(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",   " ",   "  ",         " a",
-                                        "a ", "a  ", "\xE6\x97 a", "\x80 \xC3"};
     size_t size = 0;
-    char *bytes = tw_read_file("tests/fixtures/folders/llama2/tokenizer.model", 1 << 20, &size);
+    char *bytes = tw_read_file(llama2, 1 << 20, &size);
     assert_non_null(bytes);
     for (int prefix = 0; prefix < 2; prefix++) {
         tw_sentencepiece *model = load(bytes, size, prefix);
         tw_spiece_words *words = tw_spiece_words_new(model, bytes, size, prefix);
         assert_non_null(words);
-        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-            compare(model, words, texts[i], strlen(texts[i]));
-        for (uint64_t run = 0; run < 3000; run++) {
-            tw_bytes text = {0};
-            for (uint32_t i = 0; i < run % 60; i++)
-                put_part(&text, run, i);
-            compare(model, words, text.data ? text.data : "", text.length);
-            free(text.data);
-        }
+        assert_null(tw_spiece_unigram_new(model, bytes, size, prefix));
+        compare_all(model, words, NULL);
         tw_spiece_words_free(words);
         tw_sentencepiece_free(model);
     }
     free(bytes);
 }
 
-static void leaves_others_to_the_library(void **state)
+static void unigram_does_as_the_library(void **state)
 {
     (void)state;
-    static const char *const others[] = {"tests/fixtures/folders/t5/spiece.model",
-                                         "tests/fixtures/unigram/spiece.model"};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 4; i++) {
         size_t size = 0;
-        char *bytes = tw_read_file(others[i], 1 << 20, &size);
+        char *bytes = tw_read_file(unigrams[i / 2], 1 << 20, &size);
         assert_non_null(bytes);
-        tw_sentencepiece *model = load(bytes, size, true);
-        assert_null(tw_spiece_words_new(model, bytes, size, true));
+        tw_sentencepiece *model = load(bytes, size, i % 2);
+        tw_spiece_unigram *unigram = tw_spiece_unigram_new(model, bytes, size, i % 2);
+        assert_non_null(unigram);
+        assert_null(tw_spiece_words_new(model, bytes, size, i % 2));
+        compare_all(model, NULL, unigram);
+        tw_spiece_unigram_free(unigram);
         tw_sentencepiece_free(model);
         free(bytes);
     }
@@ -103,8 +120,8 @@ static void leaves_others_to_the_library(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(does_as_the_library),
-        cmocka_unit_test(leaves_others_to_the_library),
+        cmocka_unit_test(bpe_does_as_the_library),
+        cmocka_unit_test(unigram_does_as_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
