@@ -71,7 +71,7 @@ static tw_tensor *outputs(const tw_model *model, tw_tape *tape, const tw_batch *
     tw_tensor *hidden = model->architecture->forward(model, tape, batch);
     const tw_masked_lm *masked = model->architecture->masked;
     hidden = tw_gather(tape, hidden, rows, count);
-    return masked ? masked->head(model, tape, hidden) : hidden;
+    return masked ? masked->head(model, tape, hidden) : tw_model_states(model, tape, hidden);
 }
 
 /* logits[x->rows, id_count] of some ids only. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what transformers' beam search makes of prompts, with the tiny GPT-2 and Llama of
+"""Records what transformers' beam search makes of prompts, with the tiny GPT-2, Llama and T5 of
 TESTS/FIXTURES in double (its sums of log-probabilities are fp32 all the same).
 
 These random models hardly ever end a text, so that tokens which are likely under them stand in
@@ -22,12 +22,16 @@ from pathlib import Path
 import sentencepiece
 import torch
 import transformers
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.generation import beam_search
 
 NEW_TOKENS = 16
 MARGIN = 2e-4  # sums of up to 100 in fp32, 16 of them
-MODELS = {"gpt2": [[448], [448, 390, 2]], "llama/llama3": [[29, 306, 71], [71]]}  # and their stops
+MODELS = {  # and their stops
+    "gpt2": [[448], [448, 390, 2]],
+    "llama/llama3": [[29, 306, 71], [71]],
+    "t5/v10": [[455], [455, 12, 94]],
+}
 BEAMS, PENALTIES, EARLY = (2, 4, 5), (0.6, 1.0, 2.0), (False, True, "never")
 FURTHER = [  # with the second stops
     {"num_beams": 4, "repetition_penalty": 1.3},
@@ -73,6 +77,12 @@ class Watch:
         beam_search.BeamSearchScorer.process, beam_search.BeamHypotheses.is_done = self.kept
 
 
+def load(folder):
+    seq2seq = AutoConfig.from_pretrained(folder).is_encoder_decoder
+    kind = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
+    return kind.from_pretrained(folder, attn_implementation="eager").double().eval()
+
+
 def search(model, prompt, stops, options):
     ids = torch.tensor([prompt])
     with torch.no_grad(), Watch() as watch:
@@ -85,8 +95,9 @@ def search(model, prompt, stops, options):
     return out, watch.least
 
 
-def texts(out, length, stops):
+def texts(model, prompt, out, stops):
     """Of each hypothesis its tokens, whether it has ended, and its score."""
+    length = 1 if model.config.is_encoder_decoder else len(prompt)
     for row, indices, score in zip(out.sequences.tolist(), out.beam_indices.tolist(), out.sequences_scores.tolist()):
         count = sum(index >= 0 for index in indices)
         tokens = row[length:length + count]
@@ -104,7 +115,7 @@ def runs(name):
 
 
 def record(folder, name):
-    model = AutoModelForCausalLM.from_pretrained(folder / name, attn_implementation="eager").double().eval()
+    model = load(folder / name)
     generator = torch.Generator().manual_seed(11)
     recorded = []
     for stops, options in runs(name):
@@ -114,20 +125,20 @@ def record(folder, name):
             while least < MARGIN:
                 prompt = torch.randint(3, 509, (length,), generator=generator).tolist()
                 out, least = search(model, prompt, stops, options)
-            entries.append({"prompt": prompt, "texts": list(texts(out, length, stops))})
+            entries.append({"prompt": prompt, "texts": list(texts(model, prompt, out, stops))})
         recorded.append({"stops": stops, "options": options, "entries": entries})
     return recorded
 
 
 def programs(folder):
-    model = AutoModelForCausalLM.from_pretrained(folder / "gpt2", attn_implementation="eager").double().eval()
+    model = load(folder / "gpt2")
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(folder / "gpt2" / "spiece.model"))
     entries = []
     for text in PROMPTS:
         prompt = tokenizer.encode(text)
         out, least = search(model, prompt, **PROGRAMS)
         assert least > MARGIN / 4, (text, least)
-        entries.append({"prompt": text, "texts": list(texts(out, len(prompt), PROGRAMS["stops"]))})
+        entries.append({"prompt": text, "texts": list(texts(model, prompt, out, PROGRAMS["stops"]))})
     return {**PROGRAMS, "entries": entries}
 
 
