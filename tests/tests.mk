@@ -40,7 +40,8 @@ asan: deps-test ## the same suite under AddressSanitizer and UBSan, in build/asa
 		SANITIZE='$(SANITIZERS)' OPTIMIZE=-O1 test
 
 # Lint. A file is looked at again when it or any header changed.
-OURS_C := $(sort $(wildcard lib/*/*.c src/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c))
+OURS_C := $(sort $(wildcard lib/*/*.c src/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c \
+	tests/oracle/*.c))
 OURS_CXX := $(sort $(wildcard lib/*/*.cc))
 OURS_H := $(sort $(wildcard lib/*/*.h tests/*/*.h))
 OURS_SH := $(shell grep -lE '^\#!.*\b(bash|sh|bats)\b' $$(git ls-files -co --exclude-standard 2>/dev/null \
@@ -104,3 +105,15 @@ $(BENCHES): %: %.o $(LIB)
 bench: deps-bench ## speeds: training step against sgemm, sampling, streams, metrics
 	@$(MAKE_ALL) all $(BENCHES)
 	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' tests/bench/run
+
+# Models of real sizes against transformers: minutes and gigabytes, so never part of check.
+ORACLE_O := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/oracle/*.c)))
+$(BUILD)/tests/oracle/check_real: $(ORACLE_O) $(LIB)
+	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+-include $(ORACLE_O:.o=.d)
+
+PYTHON ?= python3
+.PHONY: oracle-real
+oracle-real: ## real sizes against transformers: PYTHON=... with tests/oracle/requirements.txt, MODELS='NAME...'
+	@$(MAKE_ALL) '$(BUILD)/tests/oracle/check_real'
+	@$(PYTHON) tests/oracle/real.py '$(BUILD)/tests/oracle/check_real' $(MODELS)

@@ -40,8 +40,9 @@ def open_folder(folder):
             sys.exit(f"{folder}: {kind}: {names}")
     if len(tokenizer) > model.config.vocab_size:
         sys.exit(f"{folder}: tokenizer of {len(tokenizer)}, vocab_size {model.config.vocab_size}")
-    if tokenizer.eos_token_id != model.config.eos_token_id:
-        sys.exit(f"{folder}: EOS {tokenizer.eos_token_id} and {model.config.eos_token_id}")
+    ends = model.config.eos_token_id
+    if tokenizer.eos_token_id != (ends[0] if isinstance(ends, list) else ends):
+        sys.exit(f"{folder}: EOS {tokenizer.eos_token_id} and {ends}")
     return model.eval(), tokenizer
 
 
