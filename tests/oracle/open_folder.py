@@ -40,10 +40,15 @@ def open_folder(folder):
             sys.exit(f"{folder}: {kind}: {names}")
     if len(tokenizer) > model.config.vocab_size:
         sys.exit(f"{folder}: tokenizer of {len(tokenizer)}, vocab_size {model.config.vocab_size}")
-    ends = model.config.eos_token_id
-    if tokenizer.eos_token_id != (ends[0] if isinstance(ends, list) else ends):
+    ends = ends_of(model)
+    if tokenizer.eos_token_id != ends[0]:
         sys.exit(f"{folder}: EOS {tokenizer.eos_token_id} and {ends}")
     return model.eval(), tokenizer
+
+
+def ends_of(model):
+    ends = model.config.eos_token_id
+    return ends if isinstance(ends, list) else [ends]
 
 
 def continuation(model, tokenizer, prompt, count):
@@ -52,7 +57,7 @@ def continuation(model, tokenizer, prompt, count):
         output = model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), do_sample=False,
                                 max_new_tokens=count)[0].tolist()
     tokens = output[1 if model.config.is_encoder_decoder else len(ids):]
-    finish = "stop" if tokens and tokens[-1] == tokenizer.eos_token_id else "length"
+    finish = "stop" if tokens and tokens[-1] in ends_of(model) else "length"
     sample = {"text": tokenizer.decode(tokens, skip_special_tokens=True), "tokens": tokens, "finish": finish}
     return {"prompt": prompt, "prompt_tokens": ids, "samples": [sample]}
 
