@@ -4,21 +4,22 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "model/prompt.h"
 
 tw_beams *tw_decode_beams(const tw_model *model, const tw_decode_options *options,
                           const tw_request *request, size_t limit)
 {
     if (!options->beam.beams)
         return NULL;
-    return tw_beams_new(
-        &(tw_beam_task){.options = options->beam,
-                        .prompt = request->prompt,
-                        .prompt_length = request->length,
-                        .stops = &model->config.stops,
-                        .pieces = (size_t)tw_tokenizer_size(model->tokenizer),
-                        .limit = limit,
-                        .min_new_tokens = options->min_new_tokens,
-                        .repetition_penalty = options->sampling.repetition_penalty});
+    tw_beam_task task = {.options = options->beam,
+                         .prompt = tw_model_prompt_ids(model, request->prompt),
+                         .prompt_length = tw_model_prompt_rows(model, request->length),
+                         .stops = &model->config.stops,
+                         .pieces = (size_t)tw_tokenizer_size(model->tokenizer),
+                         .limit = limit,
+                         .min_new_tokens = options->min_new_tokens,
+                         .repetition_penalty = options->sampling.repetition_penalty};
+    return tw_beams_new(&task);
 }
 
 static void take(const tw_hypothesis *best, tw_sample *sample)
