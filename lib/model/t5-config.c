@@ -255,6 +255,7 @@ const tw_architecture tw_t5 = {
     .prefix = "",
     .tied = "lm_head.weight",
     .embeddings = embeddings,
+    .packed = true,
     .is_buffer = is_buffer,
     .configure = configure,
     .declare = declare,

@@ -1,7 +1,7 @@
 #include <math.h>
 
 #include "tensor/attention.h"
-#include "tensor/vector.h"
+#include "tensor/weight.h"
 
 size_t tw_relative_bucket(int64_t distance, size_t buckets, tw_buckets rule)
 {
@@ -55,11 +55,13 @@ const tw_relative *tw_relative_of(tw_tape *tape, tw_tensor *table, tw_buckets ru
     size_t width = tw_relative_width(&node->relative), heads = table->width;
     node->buckets = tw_arena_alloc(arena, width, sizeof *node->buckets);
     float *values = tw_arena_alloc(arena, heads * width, sizeof *values);
+    float *rows = tw_arena_alloc(arena, table->rows * heads, sizeof *rows);
+    tw_weight_values(table, rows);
     for (size_t i = 0; i < width; i++) {
         int64_t distance = (int64_t)i - (int64_t)(node->relative.longest - 1);
         node->buckets[i] = tw_relative_bucket(distance, table->rows, rule);
         for (size_t h = 0; h < heads; h++)
-            values[h * width + i] = table->x[node->buckets[i] * heads + h];
+            values[h * width + i] = rows[node->buckets[i] * heads + h];
     }
     node->relative.values = values;
     if (tw_tape_recording(tape) && table->wants_dx) {

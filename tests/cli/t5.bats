@@ -33,6 +33,20 @@ go_round() {
 @test "a round with T5 v1.0" { go_round v10; }
 @test "a round with T5 v1.1" { go_round v11; }
 
+@test "an adapter, trained and merged" {
+    fine-tune -q -m "$FIXTURES/t5/v11" --lora 2 --objective mle --steps 2 --learning-rate 1e-2 -o adapter \
+        train.jsonl
+    jq -e '.task_type == "SEQ_2_SEQ_LM" and .target_modules == ["q", "v"]' adapter/adapter_config.json >/dev/null
+    fine-tune -q -m adapter --merge -o merged
+    for model in adapter merged; do
+        score -q --json --metrics nll -m "$model" train.jsonl | jq .metrics.nll.mean >"$model.nll"
+    done
+    # The same, but for the rounding of the merged weights; and not the base's.
+    score -q --json --metrics nll -m "$FIXTURES/t5/v11" train.jsonl | jq .metrics.nll.mean >base.nll
+    jq -e -n --slurpfile a adapter.nll --slurpfile m merged.nll --slurpfile b base.nll \
+        '($a[0] - $m[0] | fabs) < 1e-4 and $b[0] - $a[0] > 1e-2' >/dev/null
+}
+
 @test "from scratch, by a config alone" {
     fine-tune -q --init "$FIXTURES/t5/v11/config.json" --tokenizer "$FIXTURES/t5/v11" \
         --objective mle --steps 3 --log log.jsonl -o fresh train.jsonl

@@ -105,6 +105,7 @@ static void computes_logits(void **state)
 {
     (void)state;
     tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_params_own(&model->params); /* to be read here too, as fp32 */
     size_t width = model->config.hidden_size, s;
     const json_t *entry;
     json_array_foreach(field(recorded, "sequences"), s, entry)
@@ -323,6 +324,7 @@ static void saves_what_it_opened(void **state)
     (void)state;
     empty_folder();
     tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_params_own(&model->params);
     assert_int_equal(0, tw_model_save(model, folder));
     tw_model *again = open_folder(folder, TW_USE_FROZEN);
     assert_int_equal(model->params.count, again->params.count);
