@@ -27,6 +27,19 @@ static bool unit_is_sound(const uint8_t *units, size_t count, size_t i, size_t r
     return !has_leaf || (tw_charsmap_unit(units, base) & 0x7FFFFFFF) < replacements;
 }
 
+/* Real tables have replacements of up to some 30 bytes; no file makes a text much longer. */
+static bool has_long_replacement(const uint8_t *at, const uint8_t *end)
+{
+    enum { LONGEST = 256 };
+    while (at < end) {
+        const uint8_t *stop = memchr(at, '\0', (size_t)(end - at));
+        if ((stop ? stop : end) - at > LONGEST)
+            return true;
+        at = stop ? stop + 1 : end;
+    }
+    return false;
+}
+
 const char *tw_charsmap_fault(const char *bytes, size_t size)
 {
     const tw_proto map = {(const uint8_t *)bytes, (const uint8_t *)bytes + size};
@@ -40,7 +53,11 @@ const char *tw_charsmap_fault(const char *bytes, size_t size)
     bool sound = replacements == 0 || map.end[-1] == '\0';
     for (size_t i = 0; sound && i < trie / 4; i++)
         sound = unit_is_sound(units, trie / 4, i, replacements);
-    return sound ? NULL : "precompiled_charsmap points outside itself";
+    if (!sound)
+        return "precompiled_charsmap points outside itself";
+    return has_long_replacement(units + trie, map.end)
+               ? "precompiled_charsmap has a replacement of more than 256 bytes"
+               : NULL;
 }
 
 static int check_charsmap(tw_proto map)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/error.h"
 #include "core/memory.h"
 #include "text/charsmap.h"
 #include "text/spiece-proto.h"
@@ -248,6 +249,10 @@ int tw_spiece_unigram_encode(const tw_spiece_unigram *u, const char *text, size_
     place few[SHORT + 1], *places = few;
     tw_bytes normal = {0};
     normalize(u, text, length, &normal);
+    if (normal.length > INT32_MAX) {
+        free(normal.data);
+        return tw_fail("cannot tokenize %zu bytes at once", length);
+    }
     if (normal.length > SHORT)
         places = tw_alloc(normal.length + 1, sizeof *places);
     if (normal.length > 0) {

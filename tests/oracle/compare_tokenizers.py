@@ -21,6 +21,7 @@ import tempfile
 import time
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+import sentencepiece  # noqa: E402
 import transformers  # noqa: E402
 
 import json_tokenizer  # noqa: E402
@@ -86,6 +87,14 @@ def rate(encode, texts):
     return len(texts) / (time.process_time() - start), ids
 
 
+def beside_library(folder, texts, ours):
+    """Where there is a model of sentencepiece, its own speed counts too."""
+    for model in folder.glob("*.model"):
+        theirs, _ = rate(sentencepiece.SentencePieceProcessor(model_file=str(model)).encode, texts)
+        return f", {ours / theirs:.1f} times sentencepiece's {theirs:.0f}"
+    return ""
+
+
 def compare(kind, work, corpus, size, texts):
     folder = work / kind
     original = tokenizer_folders.KINDS[kind](folder, corpus, size, False)
@@ -98,7 +107,8 @@ def compare(kind, work, corpus, size, texts):
     wrong = [i for i, ids in enumerate(expected) if ids != found[i]]
     ours = json.loads(run.stdout)["rate"]
     print(f"{kind:14} ids equal: {len(texts) - len(wrong)} of {len(texts)} texts; {ours:.0f} texts/s, "
-          f"{ours / theirs:.1f} times the original's {theirs:.0f}", flush=True)
+          f"{ours / theirs:.1f} times the original's {theirs:.0f}"
+          + beside_library(folder, texts, ours), flush=True)
     for i in wrong[:int(os.environ.get("SHOW", "3"))]:
         at = next((k for k, pair in enumerate(zip(expected[i], found[i])) if pair[0] != pair[1]),
                   min(len(expected[i]), len(found[i])))

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "scratch.h"
+#include "text/charsmap.h"
 #include "text/json-tokenizer.h"
 #include "text/tokenizer.h"
 
@@ -161,6 +162,19 @@ static void growth_is_bounded(void **state)
     free(list);
 }
 
+/* 4 bytes of the trie's size, 256 empty units, one replacement: 257 letters and a NUL. */
+static void replacements_are_short(void **state)
+{
+    (void)state;
+    enum { HEAD = 1028, LETTERS = 257 };
+    char map[HEAD + LETTERS + 1] = {0, 4};
+    memset(map + HEAD, 'a', LETTERS);
+    assert_string_equal("precompiled_charsmap has a replacement of more than 256 bytes",
+                        tw_charsmap_fault(map, sizeof map));
+    map[HEAD] = '\0';
+    assert_null(tw_charsmap_fault(map, sizeof map));
+}
+
 static void unknown_characters_need_an_id(void **state)
 {
     (void)state;
@@ -212,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_field),
         cmocka_unit_test(growth_is_bounded),
+        cmocka_unit_test(replacements_are_short),
         cmocka_unit_test(unknown_characters_need_an_id),
         cmocka_unit_test_setup_teardown(names_the_file, scratch_enter, scratch_leave),
     };
