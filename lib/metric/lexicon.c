@@ -95,12 +95,13 @@ static void grow_slots(tw_lexicon *lexicon)
     lexicon->slot_count = old_count ? 2 * old_count : 1024;
     lexicon->slots = tw_alloc(lexicon->slot_count, sizeof *lexicon->slots);
     clear_slots(lexicon);
-    for (const slot *from = old; from < old + old_count; from++) {
-        size_t at = home(lexicon, from->key, from->length);
-        while (from->id != UNKNOWN && lexicon->slots[at].id != UNKNOWN)
+    for (size_t i = 0; i < old_count; i++) {
+        if (old[i].id == UNKNOWN)
+            continue;
+        size_t at = home(lexicon, old[i].key, old[i].length);
+        while (lexicon->slots[at].id != UNKNOWN)
             at = (at + 1) & (lexicon->slot_count - 1);
-        if (from->id != UNKNOWN)
-            lexicon->slots[at] = *from;
+        lexicon->slots[at] = old[i];
     }
     free(old);
 }
