@@ -7,8 +7,7 @@
 /* Texts whose lines are found by their first field, a word that ends before the first blank;
  * the lines of each text sorted by it, byte by byte. The first searches are binary and touch few
  * lines; with search TW_WORD_LINES_FEW all lines go into a hash table. For WordNet's files that
- * takes five milliseconds, which is what 8,000 binary searches take, and later searches are ten
- * times as quick. */
+ * takes as long as 10,000 binary searches, and those to come are twenty times as quick. */
 
 enum { TW_WORD_LINES_TEXTS = 8, TW_WORD_LINES_FEW = 1024 };
 
