@@ -25,7 +25,8 @@ typedef struct tw_policy_options {
      "RANK if not given", 0, 0, NULL, 0},                                                          \
     {"lora-targets", 0, TW_TEXT, &(o).targets, "LIST",                                             \
      "layers that get one, by the ends of their names, with commas between; all-linear for all; "  \
-     "by default c_attn (GPT-2) or q_proj,v_proj (Llama and relatives)", 0, 0, NULL, 0},           \
+     "by default those of PEFT: c_attn (GPT-2), q_proj,v_proj (Llama and relatives), q,v (T5)", 0, \
+     0, NULL, 0},                                                                                  \
     {"merge", 0, TW_FLAG, &(o).merge, NULL,                                                        \
      "write the whole model, the adapter merged into it; without FILE nothing is trained", 0, 0,   \
      NULL, 0}

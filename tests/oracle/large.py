@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes a model of TinyLlama's shape (1.1 billion parameters) with random weights, in bf16 and in
-shards, 2.2 GB in all: for `tests/bench/large`, and not for the suite. Its tokenizer is a byte-level
+shards, 2.2 GB in all: for tests/bench/large, not for the suite. Its tokenizer is a byte-level
 BPE of 32,000 pieces: the bytes, two special tokens, and merges of pairs of bytes, letters first.
 
 Usage: tests/oracle/large.py FOLDER
