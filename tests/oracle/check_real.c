@@ -22,6 +22,9 @@ static const struct {
 } quantities[] = {
     {"logits", 1e-4},     {"nll", 1e-4},     {"gradient norm", 1e-4}, {"gradients", 1e-3},
     {"AdamW step", 1e-5}, {"greedy ids", 0}, {"ids of beams", 0},     {"scores of beams", 1e-5}};
+/* Of double, in gradients, relative to the largest. */
+static const double ROUNDING = 1e-12;
+
 void report(check *check, quantity quantity, double error, const char *what)
 {
     bool fine = error <= quantities[quantity].bound;
@@ -75,10 +78,12 @@ static double largest(const float *x, size_t count)
     return most;
 }
 
-/* Against an array of the record, relative to its largest value or, where that is more, to
- * `least`; a value that is no number is an infinite error. */
+/* Against an array of the record, relative to its largest value; a value that is no number is an
+ * infinite error. Gradients that are zero but for the rounding of double (of a bias that a softmax
+ * does not see), below ROUNDING of the largest of all gradients, may be what fp32 makes of them,
+ * 1e-7 of that largest one. */
 static double largest_error(const check *check, const char *name, const float *x, size_t count,
-                            double least)
+                            double most_of_all)
 {
     float *expected = array_of(check, name, count);
     double most = 0;
@@ -86,9 +91,9 @@ static double largest_error(const check *check, const char *name, const float *x
         double error = fabs((double)x[i] - (double)expected[i]);
         most = error <= most ? most : isnan(error) ? INFINITY : error;
     }
-    most /= fmax(largest(expected, count), least);
+    double size = largest(expected, count);
     free(expected);
-    return most;
+    return most / (size < ROUNDING * most_of_all ? 1e-4 * most_of_all : size);
 }
 
 /* A text of a masked LM, and the rows of it that have a target. */
@@ -164,8 +169,7 @@ static void check_loss(check *check)
     report(check, NLL, largest_error(check, "nll", forest->nll, forest->count, 0), "");
 }
 
-/* The parameter whose gradient has the largest error. One that is nothing but rounding (of a
- * bias that a softmax does not see) is compared with the largest one of all, which is `most`. */
+/* The parameter whose gradient has the largest error; `most` is the largest gradient of all. */
 static double gradient_error(const check *check, double most, const char **which)
 {
     const tw_params *params = &check->model->params;
@@ -174,7 +178,7 @@ static double gradient_error(const check *check, double most, const char **which
         const tw_tensor *tensor = params->tensors[i];
         char *name = tw_format("gradient.%s", tensor->name);
         size_t count = tensor->rows * tensor->width;
-        double error = largest_error(check, name, tensor->dx, count, 1e-6 * most);
+        double error = largest_error(check, name, tensor->dx, count, most);
         if (!(error <= worst)) {
             worst = error;
             *which = tensor->name;
@@ -185,8 +189,8 @@ static double gradient_error(const check *check, double most, const char **which
 }
 
 /* The distance of a parameter's weights, relative to their length. Left out are those whose
- * gradient is zero but for the rounding of double, less than 1e-12 of the largest of all: in fp32
- * it is 1e-9, of which a first step of Adam makes something like the learning rate. */
+ * gradient is zero but for the rounding of double: of what it is in fp32 a first step of Adam
+ * makes something like the learning rate. */
 static double distance(const check *check, const tw_tensor *tensor, double most)
 {
     size_t count = tensor->rows * tensor->width;
@@ -196,7 +200,7 @@ static double distance(const check *check, const tw_tensor *tensor, double most)
     double square = 0, total = 0;
     for (size_t i = 0; i < count; i++) {
         double error = (double)tensor->x[i] - (double)expected[i];
-        square += fabs((double)g[i]) < 1e-12 * most ? 0 : error * error;
+        square += fabs((double)g[i]) < ROUNDING * most ? 0 : error * error;
         total += (double)expected[i] * (double)expected[i];
     }
     free(g);
