@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <omp.h>
 
 #include "differences.h"
 #include "tensor/op.h"
@@ -224,6 +225,8 @@ static void test_multiply(void **state)
 
 int main(void)
 {
+    omp_set_num_threads(
+        1); /* thousands of tiny passes: on a busy machine threads wait for each other */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cross),    cmocka_unit_test(test_cross_definition),
         cmocka_unit_test(test_relative), cmocka_unit_test(test_relative_definition),
