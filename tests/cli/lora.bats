@@ -26,7 +26,7 @@ near() { # A B: within 1e-5 relative
 }
 
 @test "an adapter learns, is small, leaves the base alone, goes on, and merges" {
-    for name in gpt2 llama/llama3 llama/qwen2; do
+    for name in gpt2 llama/llama3 llama/qwen2 t5/v11; do
         rm -rf base one two whole
         cp -rL "$FIXTURES/$name" base
         before=$(cat base/* | sha256sum)
