@@ -11,7 +11,7 @@ Per model, from ids drawn at random:
   greedy   continuations of 64 tokens
   beams    hypotheses of a search; a token that comes up in one stands in for end-of-sequence
 
-Prompts are drawn anew until no choice of token is a close one. Tokenizers are of the right size
+Prompts are drawn anew until no choice of token is a close one, and no ReLU's. Tokenizers are of the right size
 and otherwise made up: all bytes, and merges of two bytes each.
 
 usage: real.py CHECK_REAL [MODEL...]     (make oracle-real); needs what requirements.txt lists
@@ -28,14 +28,14 @@ import time
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, RobertaConfig, RobertaForMaskedLM,
-                          T5Config, T5ForConditionalGeneration)
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, RobertaConfig, RobertaForMaskedLM
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import beams as beam_oracle  # noqa: E402
 
 CLIP, ADAM = 5.0, dict(lr=5e-5, weight_decay=0.0)
 GREEDY_TOKENS, GREEDY_MARGIN = 64, 2e-3  # logits of about 10 that fp32 knows to 1e-4
+KINK = 4e-6  # of what fp32 knows to 1e-6
 BEAMS = {"num_beams": 4, "length_penalty": 1.0}
 
 
@@ -61,10 +61,6 @@ MODELS = {
             num_key_value_heads=3, max_position_embeddings=2048, rms_norm_eps=1e-5, tie_word_embeddings=True,
             bos_token_id=0, eos_token_id=0, initializer_range=0.06),
         {0: "<|endoftext|>"}, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}),
-    "t5-small": Model(
-        T5ForConditionalGeneration, T5Config(decoder_start_token_id=0),
-        {0: "<pad>", 1: "</s>", 2: "<unk>"}, {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"},
-        {".o.weight": 2, ".wo.weight": 30, "decoder.final_layer_norm.weight": 4}),
     "roberta-base": Model(
         RobertaForMaskedLM, RobertaConfig(
             vocab_size=50265, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5,
@@ -117,7 +113,33 @@ def entries(model, generator):
         return [{"tokens": [0] + draw(model, generator, length) + [2], "rows": list(range(1, length, 3)),
                  "targets": draw(model, generator, len(range(1, length, 3)))} for length in (9, 60)]
     return [{"prompt": draw(model, generator, length), "completions": [draw(model, generator, n) for n in lengths]}
-            for length, lengths in ((12, (9, 1, 5)), (70, (20,)))]
+            for length, lengths in ((7, (5, 1)), (20, (9,)))]
+
+
+class Kinks:
+    """How near to its kink an input of a ReLU comes, relative to their root mean square. On the
+    other side of it, which rounding may take it to, the gradient is another."""
+
+    def __init__(self, model):
+        self.least = float("inf")
+        self.hooks = [module.register_forward_pre_hook(self.look) for module in model.modules()
+                      if isinstance(module, torch.nn.ReLU)]
+
+    def look(self, _, inputs):
+        self.least = min(self.least, float(inputs[0].abs().min() / inputs[0].pow(2).mean().sqrt()))
+
+
+def clear_entries(model, generator):
+    kinks, least = Kinks(model), 0
+    while least < KINK:
+        batch, kinks.least = entries(model, generator), float("inf")
+        with torch.no_grad():
+            for entry in batch:
+                targets(model, entry)
+        least = kinks.least
+    for hook in kinks.hooks:
+        hook.remove()
+    return batch
 
 
 def targets(model, entry):
@@ -173,7 +195,7 @@ def greedy(model, generator):
                                max_new_tokens=GREEDY_TOKENS, logits_processor=[margins])
         texts = whole[:, 1 if model.config.is_encoder_decoder else ids.shape[1]:].tolist()
         found = [{"prompt": prompt, "tokens": tokens} for prompt, tokens, margin in zip(prompts, texts, margins.least)
-                 if margin > GREEDY_MARGIN and model.config.eos_token_id not in tokens and len(set(tokens)) > 5]
+                 if margin > GREEDY_MARGIN and model.config.eos_token_id not in tokens and len(set(tokens)) > 2]
     return {"new_tokens": GREEDY_TOKENS, "entries": found}
 
 
@@ -195,7 +217,7 @@ def write(name, folder):
     model.save_pretrained(folder)
     write_tokenizer(folder, MODELS[name])
     generator = torch.Generator().manual_seed(5)
-    record = {"name": name, "entries": entries(model, generator)}
+    record = {"name": name, "entries": clear_entries(model, generator)}
     if not isinstance(model, RobertaForMaskedLM):  # in fp32, which is quicker: no choice is close
         record.update(greedy=greedy(model, generator), beams=beams(model, generator))
     arrays, norm = train(model.double(), record["entries"])
