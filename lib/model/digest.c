@@ -89,6 +89,7 @@ static int digest_weights(const char *folder, uint64_t *digest)
 static int digest_model(const char *folder, uint64_t *digest)
 {
     if (digest_file(folder, "config.json", false, digest) < 0 ||
+        digest_file(folder, "generation_config.json", true, digest) < 0 ||
         digest_file(folder, "guidance.json", true, digest) < 0)
         return -1;
     return digest_weights(folder, digest);

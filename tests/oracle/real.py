@@ -28,7 +28,8 @@ import time
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, RobertaConfig, RobertaForMaskedLM
+from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, RobertaConfig, RobertaForMaskedLM,
+                          T5Config, T5ForConditionalGeneration)
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import beams as beam_oracle  # noqa: E402
@@ -68,6 +69,12 @@ MODELS = {
         {0: "<s>", 1: "<pad>", 2: "</s>", 3: "<unk>", 50264: "<mask>"},
         {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"},
         {".attention.output.dense.weight": 0.4, ".query.weight": 2, ".key.weight": 2}),
+    "t5-small": Model(
+        T5ForConditionalGeneration, T5Config(
+            vocab_size=32128, d_model=512, d_kv=64, d_ff=2048, num_layers=6, num_heads=8, dropout_rate=0.0,
+            decoder_start_token_id=0),
+        {0: "<pad>", 1: "</s>", 2: "<unk>"}, {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"},
+        {"decoder.final_layer_norm.weight": 8}),
 }
 
 

@@ -16,6 +16,7 @@
 #include "core/memory.h"
 #include "model/decode.h"
 #include "model_folder.h"
+#include "queue.h"
 #include "recorded.h"
 #include "task.h"
 
@@ -37,27 +38,6 @@ static int unload(void **state)
 {
     (void)state;
     json_decref(file);
-    return 0;
-}
-
-enum { MAX_REQUESTS = 8 };
-
-typedef struct queue {
-    tw_request requests[MAX_REQUESTS];
-    size_t next, count, done;
-} queue;
-
-static tw_request *next(void *context)
-{
-    queue *queue = context;
-    return queue->next < queue->count ? &queue->requests[queue->next++] : NULL;
-}
-
-static int done(void *context, tw_request *request)
-{
-    queue *queue = context;
-    assert_non_null(request->samples);
-    queue->done++;
     return 0;
 }
 
@@ -105,7 +85,8 @@ static queue search(const tw_model *model, const json_t *run, const tw_decode_op
         request->count = count ? count : decode->beam.beams;
         request->prompt = tokens_of(field(entry, "prompt"), &request->length);
     }
-    if (tw_decode(model, decode, &(tw_decode_calls){next, done, &queue}) < 0)
+    const tw_decode_calls calls = calls_of(&queue);
+    if (tw_decode(model, decode, &calls) < 0)
         fail_msg("%s", tw_error());
     assert_int_equal(queue.count, queue.done);
     return queue;

@@ -15,11 +15,11 @@
 #include "core/memory.h"
 #include "model/decode.h"
 #include "model_folder.h"
+#include "queue.h"
 #include "recorded.h"
+#include "recorded_models.h"
 #include "task.h"
 #include "train/adam.h"
-
-#define FIXTURES "tests/fixtures/"
 
 /* Relative to the root mean square of the values compared. Both sides compute norms and angles
  * in fp32, which rounds to 6e-8, over sums of 40 to 120 terms and 1 to 3 layers; gradients sum
@@ -27,46 +27,15 @@
 #define VALUE_TOLERANCE 2e-5
 #define GRADIENT_TOLERANCE 1e-4
 
-static json_t *file;
-
-/* Of the model that a test runs on. */
-static const json_t *recorded;
-static char *path;
-
 static int load(void **state)
 {
-    (void)state;
-    json_error_t error;
-    file = json_load_file(FIXTURES "llama.json", 0, &error);
-    return file ? make_folder(state) : -1;
-}
-
-static int unload(void **state)
-{
-    json_decref(file);
-    return remove_folder(state);
-}
-
-/* cmocka's setup: the name of the model is the test's state. */
-static int choose(void **state)
-{
-    const char *name = *state;
-    recorded = field(field(file, "models"), name);
-    path = tw_format(FIXTURES "llama/%s", name);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    free(path);
-    return 0;
+    return open_recorded("llama", "models", state);
 }
 
 static void computes_logits(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     tw_params_own(&model->params); /* to be read here too, as fp32 */
     size_t width = model->config.hidden_size, s;
     const json_t *entry;
@@ -113,7 +82,7 @@ static void check_step(tw_model *model)
 static void trains_on_the_mean(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_TRAINABLE);
+    tw_model *model = open_folder(recorded_path, TW_USE_TRAINABLE);
     task task = sequences_task(recorded);
     weigh_evenly(&task);
     const json_t *mean = field(recorded, "mean"), *entry;
@@ -136,7 +105,7 @@ static void trains_on_the_mean(void **state)
 static void shares_a_prompt(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_TRAINABLE);
+    tw_model *model = open_folder(recorded_path, TW_USE_TRAINABLE);
     task task = tree_task(recorded);
     weigh_evenly(&task);
     const json_t *tree = field(recorded, "tree"), *nll;
@@ -153,32 +122,11 @@ static void shares_a_prompt(void **state)
     tw_model_free(model);
 }
 
-enum { MAX_REQUESTS = 8 };
-
-typedef struct queue {
-    tw_request requests[MAX_REQUESTS];
-    size_t next, count, done;
-} queue;
-
-static tw_request *next(void *context)
-{
-    queue *queue = context;
-    return queue->next < queue->count ? &queue->requests[queue->next++] : NULL;
-}
-
-static int done(void *context, tw_request *request)
-{
-    queue *queue = context;
-    assert_non_null(request->samples);
-    queue->done++;
-    return 0;
-}
-
 /* All prompts at once: keys and values come from the cache. */
 static void continues_greedily(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     const json_t *greedy = field(recorded, "greedy"), *entry;
     queue queue = {.count = json_array_size(greedy)};
     assert_in_range(queue.count, 1, MAX_REQUESTS);
@@ -192,7 +140,8 @@ static void continues_greedily(void **state)
     tw_decode_options options = {
         .sampling = tw_sampling_defaults, .max_new_tokens = 64, .batch_tokens = 1000};
     options.sampling.greedy = true;
-    assert_int_equal(0, tw_decode(model, &options, &(tw_decode_calls){next, done, &queue}));
+    const tw_decode_calls calls = calls_of(&queue);
+    assert_int_equal(0, tw_decode(model, &options, &calls));
     assert_int_equal(queue.count, queue.done);
     json_array_foreach(greedy, e, entry)
     {
@@ -213,7 +162,7 @@ static void saves_what_it_opened(void **state)
 {
     (void)state;
     empty_folder();
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     tw_params_own(&model->params);
     assert_int_equal(0, tw_model_save(model, folder));
     tw_model *again = open_folder(folder, TW_USE_FROZEN);
@@ -231,7 +180,7 @@ static void saves_what_it_opened(void **state)
 
 #define TEST(function, model)                                                                      \
     {                                                                                              \
-        model ": " #function, function, choose, leave, (void *)(model)                             \
+        model ": " #function, function, choose_recorded, leave_recorded, (void *)(model)           \
     }
 
 #define TESTS(model)                                                                               \
@@ -242,5 +191,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {TESTS("llama3"), TESTS("tied"), TESTS("mistral"),
                                        TESTS("qwen2"), TESTS("qwen3")};
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load, close_recorded);
 }

@@ -18,10 +18,9 @@
 #include "model/lora.h"
 #include "model_folder.h"
 #include "recorded.h"
+#include "recorded_models.h"
 #include "task.h"
 #include "train/adam.h"
-
-#define FIXTURES "tests/fixtures/"
 
 /* As in test_llama.c. Three steps of AdamW divide small gradients by their own size, so what
  * they are off by weighs more. */
@@ -29,37 +28,9 @@
 #define GRADIENT_TOLERANCE 1e-4
 #define STEPS_TOLERANCE 1e-3
 
-static json_t *file;
-static const json_t *recorded;
-static char *path;
-
 static int load(void **state)
 {
-    json_error_t error;
-    file = json_load_file(FIXTURES "lora.json", 0, &error);
-    return file ? make_folder(state) : -1;
-}
-
-static int unload(void **state)
-{
-    json_decref(file);
-    return remove_folder(state);
-}
-
-/* cmocka's setup: the name of the adapter is the test's state. */
-static int choose(void **state)
-{
-    const char *name = *state;
-    recorded = field(field(file, "adapters"), name);
-    path = tw_format(FIXTURES "lora/%s", name);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    free(path);
-    return 0;
+    return open_recorded("lora", "adapters", state);
 }
 
 /* Inputs: x, A, B, W unless that is frozen. */
@@ -171,13 +142,13 @@ static void check_nll(const tw_model *model)
 static void computes_what_peft_does(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     assert_non_null(model->lora);
     check_nll(model);
     tw_lora_merge(model);
     check_nll(model);
     tw_model_free(model);
-    model = open_folder(path, TW_USE_TRAINABLE);
+    model = open_folder(recorded_path, TW_USE_TRAINABLE);
     check_nll(model);
     assert_ptr_equal(tw_model_trained(model), &model->params);
     tw_model_free(model);
@@ -207,7 +178,7 @@ static void check_frozen(const tw_model *model)
 static void trains_as_peft_does(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_ADAPTER);
+    tw_model *model = open_folder(recorded_path, TW_USE_ADAPTER);
     tw_params *params = tw_model_trained(model);
     assert_ptr_equal(params, &model->lora->params);
     task task = sequences_task(recorded);
@@ -234,7 +205,7 @@ static void trains_as_peft_does(void **state)
 static void shares_a_prompt(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_ADAPTER);
+    tw_model *model = open_folder(recorded_path, TW_USE_ADAPTER);
     task task = tree_task(recorded);
     weigh_evenly(&task);
     const json_t *tree = field(recorded, "tree");
@@ -249,7 +220,7 @@ static void saves_what_it_opened(void **state)
 {
     (void)state;
     empty_folder();
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     assert_int_equal(0, tw_model_save(model, folder));
     tw_model *again = open_folder(folder, TW_USE_FROZEN);
     assert_int_equal(model->lora->rank, again->lora->rank);
@@ -324,7 +295,7 @@ static void check_same_states(const tw_model *one, const tw_model *other)
 static void begins_as_the_base(void **state)
 {
     (void)state;
-    tw_model *like = open_folder(path, TW_USE_FROZEN);
+    tw_model *like = open_folder(recorded_path, TW_USE_FROZEN);
     tw_model *base = open_folder(like->lora->base, TW_USE_FROZEN);
     tw_model *fresh = begin(like->lora, 0), *same = begin(like->lora, 0);
     tw_model *other = begin(like->lora, 1);
@@ -345,7 +316,7 @@ static void begins_as_the_base(void **state)
 
 #define TEST(function, adapter)                                                                    \
     {                                                                                              \
-        adapter ": " #function, function, choose, leave, (void *)(adapter)                         \
+        adapter ": " #function, function, choose_recorded, leave_recorded, (void *)(adapter)       \
     }
 
 #define TESTS(adapter)                                                                             \
@@ -358,5 +329,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(has_gradients),
                                        cmocka_unit_test(computes_rows), TESTS("gpt2"),
                                        TESTS("llama3"), TESTS("qwen2")};
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load, close_recorded);
 }

@@ -18,9 +18,8 @@
 #include "model/masked-lm.h"
 #include "model_folder.h"
 #include "recorded.h"
+#include "recorded_models.h"
 #include "task.h"
-
-#define FIXTURES "tests/fixtures/"
 
 /* Relative to the root mean square of the values compared. fp32 rounds to 6e-8, over sums of 40
  * to 512 terms and 1 to 3 layers; gradients sum over up to 547 rows as well. The largest errors
@@ -28,46 +27,15 @@
 #define VALUE_TOLERANCE 2e-5
 #define GRADIENT_TOLERANCE 1e-4
 
-static json_t *file;
-
-/* Of the model that a test runs on. */
-static const json_t *recorded;
-static char *path;
-
 static int load(void **state)
 {
-    (void)state;
-    json_error_t error;
-    file = json_load_file(FIXTURES "roberta.json", 0, &error);
-    return file ? make_folder(state) : -1;
-}
-
-static int unload(void **state)
-{
-    json_decref(file);
-    return remove_folder(state);
-}
-
-/* cmocka's setup: the name of the model is the test's state. */
-static int choose(void **state)
-{
-    const char *name = *state;
-    recorded = field(field(file, "models"), name);
-    path = tw_format(FIXTURES "roberta/%s", name);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    free(path);
-    return 0;
+    return open_recorded("roberta", "models", state);
 }
 
 static void encodes_texts(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     const json_t *entry;
     size_t i;
     json_array_foreach(field(recorded, "texts"), i, entry)
@@ -91,7 +59,7 @@ static void encodes_texts(void **state)
 static void cuts_long_texts(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     size_t limit = model->config.max_positions, length = 4 * limit;
     char *text = tw_alloc(length, 1);
     for (size_t i = 0; i < length; i++)
@@ -136,7 +104,7 @@ static task masked_task(size_t count)
 static void computes_states(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     task task = masked_task(SIZE_MAX);
     size_t width = model->config.hidden_size;
     for (size_t layers = 0; layers <= model->config.layers; layers++) {
@@ -160,7 +128,7 @@ static void computes_states(void **state)
 static void computes_logits(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     task task = masked_task(SIZE_MAX);
     size_t vocabulary = model->config.vocab_size, at = 0, s;
     float *logits = tw_alloc(task.count * vocabulary, sizeof *logits);
@@ -192,7 +160,7 @@ static void computes_logits(void **state)
 static void ignores_neighbours(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     task all = masked_task(SIZE_MAX), one = masked_task(1);
     size_t vocabulary = model->config.vocab_size;
     float *together = tw_alloc(all.count * vocabulary, sizeof *together);
@@ -228,7 +196,7 @@ static void check_key_bias(const tw_model *model, const tw_tensor *bias)
 static void learns(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_TRAINABLE);
+    tw_model *model = open_folder(recorded_path, TW_USE_TRAINABLE);
     const json_t *sequences = field(recorded, "sequences"), *mean = field(recorded, "mean");
     const json_t *gradients = field(mean, "gradients");
     task task = masked_task(json_array_size(sequences) - 1);
@@ -261,7 +229,7 @@ static void saves_what_it_opened(void **state)
 {
     (void)state;
     empty_folder();
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     assert_int_equal(0, tw_model_save(model, folder));
     tw_model *again = open_folder(folder, TW_USE_FROZEN);
     assert_non_null(again->weights); /* the map serves */
@@ -275,7 +243,7 @@ static void saves_what_it_opened(void **state)
     assert_int_equal(-1, access(generation, F_OK));
     free(generation);
     const char *kept = getenv("SAVE_TO"); /* for tests/oracle/roberta.py --saved */
-    char *keep = tw_format("%s/%s", kept ? kept : "", strrchr(path, '/') + 1);
+    char *keep = tw_format("%s/%s", kept ? kept : "", strrchr(recorded_path, '/') + 1);
     if (kept)
         assert_int_equal(0, mkdir(keep, 0777) || tw_model_save(model, keep));
     free(keep);
@@ -287,8 +255,8 @@ static void saves_what_it_opened(void **state)
 static void initialises(void **state)
 {
     (void)state;
-    char *config = tw_format("%s/config.json", path);
-    tw_model *model = tw_model_init(config, path, 5);
+    char *config = tw_format("%s/config.json", recorded_path);
+    tw_model *model = tw_model_init(config, recorded_path, 5);
     assert_non_null(model);
     size_t w = model->config.hidden_size, pad = (size_t)model->config.pad;
     const float *words = model->output_embedding->x;
@@ -305,7 +273,7 @@ static void initialises(void **state)
 
 #define TEST(function, model)                                                                      \
     {                                                                                              \
-        model ": " #function, function, choose, leave, (void *)(model)                             \
+        model ": " #function, function, choose_recorded, leave_recorded, (void *)(model)           \
     }
 
 #define TESTS(model)                                                                               \
@@ -316,5 +284,5 @@ static void initialises(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TESTS("tiny"), TESTS("types")};
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load, close_recorded);
 }

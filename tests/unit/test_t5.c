@@ -16,12 +16,12 @@
 #include "model/decode.h"
 #include "model/prompt.h"
 #include "model_folder.h"
+#include "queue.h"
 #include "recorded.h"
+#include "recorded_models.h"
 #include "task.h"
 #include "train/adam.h"
 #include "train/forest.h"
-
-#define FIXTURES "tests/fixtures/"
 
 /* Relative to the root mean square of the values compared. Both sides compute norms and the
  * softmax of attention in fp32, which rounds to 6e-8, over sums of 20 to 150 terms; gradients
@@ -29,40 +29,9 @@
 #define VALUE_TOLERANCE 2e-5
 #define GRADIENT_TOLERANCE 1e-4
 
-static json_t *file;
-
-/* Of the model that a test runs on. */
-static const json_t *recorded;
-static char *path;
-
 static int load(void **state)
 {
-    (void)state;
-    json_error_t error;
-    file = json_load_file(FIXTURES "t5.json", 0, &error);
-    return file ? make_folder(state) : -1;
-}
-
-static int unload(void **state)
-{
-    json_decref(file);
-    return remove_folder(state);
-}
-
-/* cmocka's setup: the name of the model is the test's state. */
-static int choose(void **state)
-{
-    const char *name = *state;
-    recorded = field(field(file, "models"), name);
-    path = tw_format(FIXTURES "t5/%s", name);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    free(path);
-    return 0;
+    return open_recorded("t5", "models", state);
 }
 
 static void computes_buckets(void **state)
@@ -70,7 +39,7 @@ static void computes_buckets(void **state)
     (void)state;
     const json_t *rule;
     size_t r;
-    json_array_foreach(field(file, "buckets"), r, rule)
+    json_array_foreach(field(recorded_file, "buckets"), r, rule)
     {
         size_t buckets = (size_t)json_integer_value(field(rule, "buckets"));
         tw_buckets how = {(size_t)json_integer_value(field(rule, "max_distance")),
@@ -104,7 +73,7 @@ static void add_entry(const tw_model *model, tw_forest *forest, const json_t *so
 static void computes_logits(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     tw_params_own(&model->params); /* to be read here too, as fp32 */
     size_t width = model->config.hidden_size, s;
     const json_t *entry;
@@ -162,7 +131,7 @@ static void check_step(tw_model *model)
 static void trains_on_the_mean(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_TRAINABLE);
+    tw_model *model = open_folder(recorded_path, TW_USE_TRAINABLE);
     tw_forest forest = {0};
     const json_t *sequences = field(recorded, "sequences"), *entry;
     size_t s, at = 0;
@@ -189,7 +158,7 @@ static void trains_on_the_mean(void **state)
 static void shares_a_source(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_TRAINABLE);
+    tw_model *model = open_folder(recorded_path, TW_USE_TRAINABLE);
     tw_forest forest = {0};
     const json_t *tree = field(recorded, "tree"), *nll;
     add_entry(model, &forest, field(tree, "source"), field(tree, "children"));
@@ -206,26 +175,7 @@ static void shares_a_source(void **state)
     tw_model_free(model);
 }
 
-enum { MAX_REQUESTS = 8, SAMPLES = 3 };
-
-typedef struct queue {
-    tw_request requests[MAX_REQUESTS];
-    size_t next, count, done;
-} queue;
-
-static tw_request *next(void *context)
-{
-    queue *queue = context;
-    return queue->next < queue->count ? &queue->requests[queue->next++] : NULL;
-}
-
-static int done(void *context, tw_request *request)
-{
-    queue *queue = context;
-    assert_non_null(request->samples);
-    queue->done++;
-    return 0;
-}
+enum { SAMPLES = 3 };
 
 /* Decodes the recorded sources. */
 static queue decode(const tw_model *model, const tw_decode_options *options, size_t samples)
@@ -241,7 +191,8 @@ static queue decode(const tw_model *model, const tw_decode_options *options, siz
         request->key = e;
         request->prompt = tokens_of(field(entry, "source"), &request->length);
     }
-    assert_int_equal(0, tw_decode(model, options, &(tw_decode_calls){next, done, &queue}));
+    const tw_decode_calls calls = calls_of(&queue);
+    assert_int_equal(0, tw_decode(model, options, &calls));
     assert_int_equal(queue.count, queue.done);
     return queue;
 }
@@ -258,7 +209,7 @@ static void clear(queue *queue)
 static void continues_greedily(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     tw_decode_options options = {
         .sampling = tw_sampling_defaults, .max_new_tokens = 64, .batch_tokens = 1000};
     options.sampling.greedy = true;
@@ -283,7 +234,7 @@ static void continues_greedily(void **state)
 static void samples_the_same(void **state)
 {
     (void)state;
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     tw_decode_options options = {
         .sampling = tw_sampling_defaults, .seed = 5, .max_new_tokens = 80, .batch_tokens = 4000};
     queue all = decode(model, &options, SAMPLES);
@@ -323,7 +274,7 @@ static void saves_what_it_opened(void **state)
 {
     (void)state;
     empty_folder();
-    tw_model *model = open_folder(path, TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     tw_params_own(&model->params);
     assert_int_equal(0, tw_model_save(model, folder));
     tw_model *again = open_folder(folder, TW_USE_FROZEN);
@@ -341,7 +292,7 @@ static void saves_what_it_opened(void **state)
 static void initialises(void **state)
 {
     (void)state;
-    char *config = tw_join_path(path, "config.json");
+    char *config = tw_join_path(recorded_path, "config.json");
     const tw_model *model = tw_model_init(config, VOCABULARY, 3);
     assert_non_null(model);
     for (size_t i = 0; i < model->params.count; i++) {
@@ -363,7 +314,7 @@ static void initialises(void **state)
 
 #define TEST(function, model)                                                                      \
     {                                                                                              \
-        model ": " #function, function, choose, leave, (void *)(model)                             \
+        model ": " #function, function, choose_recorded, leave_recorded, (void *)(model)           \
     }
 
 #define TESTS(model)                                                                               \
@@ -375,5 +326,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(computes_buckets), TESTS("v10"),
                                        TESTS("v11"), TESTS("silu")};
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load, close_recorded);
 }
