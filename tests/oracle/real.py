@@ -74,7 +74,7 @@ MODELS = {
             vocab_size=32128, d_model=512, d_kv=64, d_ff=2048, num_layers=6, num_heads=8, dropout_rate=0.0,
             decoder_start_token_id=0),
         {0: "<pad>", 1: "</s>", 2: "<unk>"}, {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"},
-        {"decoder.final_layer_norm.weight": 8}),
+        {"shared.weight": 0.05, "decoder.final_layer_norm.weight": 120}),
 }
 
 
