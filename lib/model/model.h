@@ -153,7 +153,8 @@ tw_tensor *tw_model_states(const tw_model *model, tw_tape *tape, tw_tensor *hidd
 int tw_model_save(const tw_model *model, const char *folder);
 void tw_model_free(tw_model *model); /* accepts NULL */
 
-/* 16 hex digits of the weights and what shapes their use, of an adapter and its base, for provenance. */
+/* 16 hex digits of the weights and what shapes their use, of an adapter and its base, for
+ * provenance. */
 int tw_model_digest(const char *folder, char digest[17]);
 
 /* Folders that appear whole: tw_folder_begin makes a temporary folder beside path

@@ -10,12 +10,12 @@ json_t *recorded_file;
 const json_t *recorded;
 char *recorded_path;
 
-static const char *family, *key;
+static const char *chosen_family, *chosen_key;
 
-int open_recorded(const char *of, const char *where, void **state)
+int open_recorded(const char *family, const char *key, void **state)
 {
-    family = of;
-    key = where;
+    chosen_family = family;
+    chosen_key = key;
     json_error_t error;
     char *path = tw_format("tests/fixtures/%s.json", family);
     recorded_file = json_load_file(path, 0, &error);
@@ -32,8 +32,8 @@ int close_recorded(void **state)
 int choose_recorded(void **state)
 {
     const char *name = *state;
-    recorded = field(field(recorded_file, key), name);
-    recorded_path = tw_format("tests/fixtures/%s/%s", family, name);
+    recorded = field(field(recorded_file, chosen_key), name);
+    recorded_path = tw_format("tests/fixtures/%s/%s", chosen_family, name);
     return 0;
 }
 

@@ -20,8 +20,9 @@
 #define FIRST "model-00001-of-00003.safetensors"
 #define SECOND "model-00002-of-00003.safetensors"
 
-static const char *const names[] = {"config.json", INDEX, FIRST, SECOND,
-                                    "model-00003-of-00003.safetensors"};
+static const char *const names[] = {
+    "config.json",           INDEX, FIRST, SECOND, "model-00003-of-00003.safetensors",
+    "generation_config.json"};
 
 static void fresh_set(void)
 {
@@ -142,7 +143,7 @@ static void digests_tell_sets_apart(void **state)
     assert_int_equal(0, tw_model_digest(folder, digest));
     assert_int_equal(0, tw_model_digest(SHARDED, other));
     assert_string_equal(digest, other);
-    for (size_t i = 2; i < sizeof names / sizeof *names; i++) { /* the shards */
+    for (size_t i = 2; i < sizeof names / sizeof *names; i++) { /* shards, then how to generate */
         size_t size = 0;
         char *bytes = folder_get(folder, names[i], &size);
         bytes[size - 2] ^= 1;
