@@ -149,7 +149,7 @@ int32_t tw_json_tokenizer_size(const tw_json_tokenizer *t)
 typedef struct passage {
     const tw_json_tokenizer *tokenizer;
     const char *text; /* all of it */
-    bool first;       /* this segment begins it */
+    size_t lead;      /* bytes of this segment that its first character became */
     tw_id_list ids;
 } passage;
 
@@ -174,12 +174,28 @@ static int put_normal(void *context, const tw_added_token *token, const char *te
     passage *p = context;
     if (token) {
         tw_ids_put(&p->ids, &token->id, 1);
-        p->first = false;
+        p->lead = 0;
         return 0;
     }
-    int status = tw_pre_tokenize(p->tokenizer->pre, text, length, p->first, put_word, p);
-    p->first = false;
+    int status = tw_pre_tokenize(p->tokenizer->pre, text, length, p->lead, put_word, p);
+    p->lead = 0;
     return status;
+}
+
+/* One character may become a blank, which splitting drops, and a mark: the word that the mark
+ * begins is the first one then. */
+static size_t lead_of(const passage *p, const char *text, size_t length, const tw_normal *normal)
+{
+    if (normal->length == 0 || *normal->text != ' ' || *text == ' ')
+        return 1;
+    size_t first = 1;
+    while (first < length && ((uint8_t)text[first] & 0xC0) == 0x80)
+        first++;
+    tw_normal alone;
+    int status = tw_normalize(p->tokenizer->normalizer, text, first, &alone);
+    size_t lead = status == 0 && alone.length > 0 ? alone.length : 1;
+    free(alone.made.data);
+    return lead;
 }
 
 static int put_segment(void *context, const tw_added_token *token, const char *text, size_t length)
@@ -191,7 +207,7 @@ static int put_segment(void *context, const tw_added_token *token, const char *t
     }
     tw_normal normal;
     int status = tw_normalize(p->tokenizer->normalizer, text, length, &normal);
-    p->first = text == p->text && !normal.headless;
+    p->lead = text == p->text && !normal.headless ? lead_of(p, text, length, &normal) : 0;
     if (status == 0)
         status = tw_added_tokens_split(&p->tokenizer->added, true, normal.text, normal.length,
                                        put_normal, p);

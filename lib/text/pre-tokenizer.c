@@ -170,19 +170,20 @@ typedef struct pass {
     size_t next;       /* step */
     const char *begin; /* of the text that is split */
     const char *held;  /* WITH_NEXT: where a part begins that is not given on yet */
-    bool first;
+    size_t lead;
     tw_word *word;
     void *context;
 } pass;
 
 static int run(const tw_pre_tokenizer *pre, size_t next, const char *text, size_t length,
-               bool first, tw_word *word, void *context);
+               size_t lead, tw_word *word, void *context);
 
 static int go_on(const pass *p, const char *text, size_t length)
 {
     if (length == 0)
         return 0;
-    return run(p->pre, p->next, text, length, p->first && text == p->begin, p->word, p->context);
+    size_t before = (size_t)(text - p->begin), lead = p->lead > before ? p->lead - before : 0;
+    return run(p->pre, p->next, text, length, lead, p->word, p->context);
 }
 
 static int take_part(void *context, const char *text, size_t length, int matched)
@@ -226,17 +227,17 @@ static const tw_bytes *changed(const step *s, const char *text, size_t length, b
 }
 
 static int run(const tw_pre_tokenizer *pre, size_t next, const char *text, size_t length,
-               bool first, tw_word *word, void *context)
+               size_t lead, tw_word *word, void *context)
 {
     if (next == pre->count)
         return word(context, text, length);
     const step *s = &pre->steps[next];
     tw_bytes made = {0};
-    if (changed(s, text, length, first, &made)) {
+    if (changed(s, text, length, lead > 0, &made)) {
         text = made.data;
         length = made.length;
     }
-    pass p = {pre, next + 1, text, text, first, word, context};
+    pass p = {pre, next + 1, text, text, lead, word, context};
     int status = 0;
     if (s->pattern)
         status = tw_pattern_split(s->pattern, text, length, take_part, &p);
@@ -246,8 +247,8 @@ static int run(const tw_pre_tokenizer *pre, size_t next, const char *text, size_
     return status;
 }
 
-int tw_pre_tokenize(const tw_pre_tokenizer *pre, const char *text, size_t length, bool first,
+int tw_pre_tokenize(const tw_pre_tokenizer *pre, const char *text, size_t length, size_t lead,
                     tw_word *word, void *context)
 {
-    return length > 0 ? run(pre, 0, text, length, first, word, context) : 0;
+    return length > 0 ? run(pre, 0, text, length, lead, word, context) : 0;
 }

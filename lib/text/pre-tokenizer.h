@@ -21,9 +21,10 @@ bool tw_pre_tokenizer_byte_level(const tw_pre_tokenizer *pre_tokenizer);
 /* Returns < 0 to stop. */
 typedef int tw_word(void *context, const char *word, size_t length);
 
-/* The words of text[length], any bytes, in order. first: the text begins with it, no token
- * is before. Thread-safe. */
+/* The words of text[length], any bytes, in order. lead: how many of its bytes stem from the first
+ * character of all text, 0 when this is not its beginning; a word that begins among them is the
+ * first. Thread-safe. */
 int tw_pre_tokenize(const tw_pre_tokenizer *pre_tokenizer, const char *text, size_t length,
-                    bool first, tw_word *word, void *context);
+                    size_t lead, tw_word *word, void *context);
 
 #endif
