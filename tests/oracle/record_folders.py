@@ -23,7 +23,7 @@ EXTRA = ["<extra_id_0> and <extra_id_1>.", "a<extra_id_0>b <extra_id_99>", " <ex
          "The <extra_id_0> walks in <extra_id_1> park</s>", "<extra_id_0><extra_id_1>  x", "<pad><extra_id_2>", "x </s> y <unk> z",
          "<s> Hello <s>", "a  <both>  b<tag>c", "<tag> <tag>", "word words sword word, a-word", "▁ <extra_id_0>", " ▁a▁ b", "[PAD] x[PAD]",
          "[MASK] a [MASK]b", "[CLS] x [SEP]", "ﬁne ﬁnest", "①½ﬁ㍿…Ａｆ", "ｆ\u0301 ﬁ\u0301 e\u0301\u0323", "Ｈello İSTANBUL ΑΣ", "``quoted''",
-         "fi\x01ne\u00adly\u200bx", "日本語 <0x41>", "\r\n x\r\ny", "क्षि a\u0300\u0301 K"]
+         "\u00afa b", "fi\x01ne\u00adly\u200bx", "日本語 <0x41>", "\r\n x\r\ny", "क्षि a\u0300\u0301 K"]
 
 
 def affixes(original):
