@@ -34,14 +34,47 @@ int tw_config_real(const json_t *json, const char *key, bool zero, double *value
     return 0;
 }
 
-int tw_config_fixed(const json_t *json, const char *key, bool value)
+int tw_config_flag(const json_t *json, const char *key, bool *value)
 {
     const json_t *field = json_object_get(json, key);
-    if (!field || json_is_null(field) || (json_is_boolean(field) && json_is_true(field) == value))
+    if (!field || json_is_null(field))
         return 0;
     if (!json_is_boolean(field))
         return tw_fail("%s: expected true or false", key);
-    return tw_fail("%s: %s is not supported", key, value ? "false" : "true");
+    *value = json_is_true(field);
+    return 0;
+}
+
+int tw_config_text(const json_t *json, const char *key, const char **value)
+{
+    const json_t *field = json_object_get(json, key);
+    if (!field || json_is_null(field))
+        return 0;
+    if (!json_is_string(field))
+        return tw_fail("%s: expected text", key);
+    *value = json_string_value(field);
+    return 0;
+}
+
+int tw_config_fixed(const json_t *json, const char *key, bool value)
+{
+    bool found = value;
+    if (tw_config_flag(json, key, &found) < 0)
+        return -1;
+    return found == value ? 0 : tw_fail("%s: %s is not supported", key, value ? "false" : "true");
+}
+
+int tw_config_refuse(const json_t *json, const tw_fixed_field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tw_config_fixed(json, fields[i].key, fields[i].value) < 0)
+            return -1;
+    if (json_object_size(json_object_get(json, "pruned_heads")) > 0)
+        return tw_fail("pruned_heads: pruned models are not supported");
+    const json_t *quantized = json_object_get(json, "quantization_config");
+    if (quantized && !json_is_null(quantized))
+        return tw_fail("quantization_config: quantized models are not supported");
+    return 0;
 }
 
 bool tw_config_vocabulary_fits(size_t pieces, size_t vocab_size)

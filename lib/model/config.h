@@ -24,8 +24,23 @@ int tw_config_size(const json_t *json, const char *key, size_t most, size_t *val
 /* A finite number, positive or, where zero is allowed, zero. */
 int tw_config_real(const json_t *json, const char *key, bool zero, double *value);
 
+/* True or false. */
+int tw_config_flag(const json_t *json, const char *key, bool *value);
+
+/* Text, which the JSON keeps. */
+int tw_config_text(const json_t *json, const char *key, const char **value);
+
 /* A field whose every value but this one asks for what is not implemented. */
 int tw_config_fixed(const json_t *json, const char *key, bool value);
+
+typedef struct tw_fixed_field {
+    const char *key;
+    bool value;
+} tw_fixed_field;
+
+/* fields[count] as tw_config_fixed has it, and what no architecture supports: pruned and quantized
+ * models. */
+int tw_config_refuse(const json_t *json, const tw_fixed_field *fields, size_t count);
 
 /* Whether a vocabulary of vocab_size fits a tokenizer of so many pieces, larger by padding at
  * most. Embeddings are padded for speed, up to a multiple of 128 (T5: 32,100 in 32,128) or

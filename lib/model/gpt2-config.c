@@ -9,10 +9,7 @@
 #include "model/initial.h"
 
 /* Fields that change what the forward pass computes, with the only value it knows. */
-static const struct {
-    const char *key;
-    bool value;
-} fixed_fields[] = {
+static const tw_fixed_field fixed_fields[] = {
     {"scale_attn_weights", true},       {"scale_attn_by_inverse_layer_idx", false},
     {"reorder_and_upcast_attn", false}, {"add_cross_attention", false},
     {"is_encoder_decoder", false},      {"tie_word_embeddings", true},
@@ -20,12 +17,9 @@ static const struct {
 
 static int read_activation(const json_t *json, tw_activation_kind *kind)
 {
-    const json_t *field = json_object_get(json, "activation_function");
-    if (!field || json_is_null(field))
-        return 0;
-    const char *name = json_string_value(field);
-    if (!name)
-        return tw_fail("activation_function: expected text");
+    const char *name = "gelu_new";
+    if (tw_config_text(json, "activation_function", &name) < 0)
+        return -1;
     if (strcmp(name, "gelu_new") == 0 || strcmp(name, "gelu_pytorch_tanh") == 0)
         *kind = TW_GELU_TANH;
     else if (strcmp(name, "relu") == 0)
@@ -34,19 +28,6 @@ static int read_activation(const json_t *json, tw_activation_kind *kind)
         return tw_fail("activation_function: %s is not supported (gelu_new, gelu_pytorch_tanh "
                        "and relu are)",
                        name);
-    return 0;
-}
-
-static int refuse_others(const json_t *json)
-{
-    for (size_t i = 0; i < sizeof fixed_fields / sizeof *fixed_fields; i++)
-        if (tw_config_fixed(json, fixed_fields[i].key, fixed_fields[i].value) < 0)
-            return -1;
-    if (json_object_size(json_object_get(json, "pruned_heads")) > 0)
-        return tw_fail("pruned_heads: pruned models are not supported");
-    const json_t *quantized = json_object_get(json, "quantization_config");
-    if (quantized && !json_is_null(quantized))
-        return tw_fail("quantization_config: quantized models are not supported");
     return 0;
 }
 
@@ -71,7 +52,8 @@ static int configure(const json_t *json, tw_config *config)
     if (tw_config_size(json, "n_inner", 4 * TW_MAX_WIDTH, &config->intermediate_size) < 0 ||
         tw_config_real(json, "layer_norm_epsilon", false, &epsilon) < 0 ||
         tw_config_real(json, "initializer_range", true, &config->initializer_range) < 0 ||
-        read_activation(json, &config->activation) < 0 || refuse_others(json) < 0)
+        read_activation(json, &config->activation) < 0 ||
+        tw_config_refuse(json, fixed_fields, sizeof fixed_fields / sizeof *fixed_fields) < 0)
         return -1;
     if (config->hidden_size % config->heads != 0)
         return tw_fail("n_head: %zu heads do not divide n_embd, %zu", config->heads,

@@ -17,30 +17,14 @@ typedef struct family {
 } family;
 
 /* Fields that change what the forward pass computes, with the only value it knows. */
-static const struct {
-    const char *key;
-    bool value;
-} fixed_fields[] = {{"add_cross_attention", false}, {"is_encoder_decoder", false}};
-
-static int read_bool(const json_t *json, const char *key, bool *value)
-{
-    const json_t *field = json_object_get(json, key);
-    if (!field || json_is_null(field))
-        return 0;
-    if (!json_is_boolean(field))
-        return tw_fail("%s: expected true or false", key);
-    *value = json_is_true(field);
-    return 0;
-}
+static const tw_fixed_field fixed_fields[] = {{"add_cross_attention", false},
+                                              {"is_encoder_decoder", false}};
 
 static int check_activation(const json_t *json)
 {
-    const json_t *field = json_object_get(json, "hidden_act");
-    if (!field || json_is_null(field))
-        return 0;
-    const char *name = json_string_value(field);
-    if (!name)
-        return tw_fail("hidden_act: expected text");
+    const char *name = "silu";
+    if (tw_config_text(json, "hidden_act", &name) < 0)
+        return -1;
     if (strcmp(name, "silu") != 0 && strcmp(name, "swish") != 0)
         return tw_fail("hidden_act: %s is not supported (silu is)", name);
     return 0;
@@ -84,15 +68,8 @@ static int check_layer_types(const json_t *json)
 
 static int refuse_others(const json_t *json, const family *family, const tw_config *config)
 {
-    for (size_t i = 0; i < sizeof fixed_fields / sizeof *fixed_fields; i++)
-        if (tw_config_fixed(json, fixed_fields[i].key, fixed_fields[i].value) < 0)
-            return -1;
-    if (json_object_size(json_object_get(json, "pruned_heads")) > 0)
-        return tw_fail("pruned_heads: pruned models are not supported");
-    const json_t *quantized = json_object_get(json, "quantization_config");
-    if (quantized && !json_is_null(quantized))
-        return tw_fail("quantization_config: quantized models are not supported");
-    if (check_activation(json) < 0 || check_layer_types(json) < 0)
+    if (tw_config_refuse(json, fixed_fields, sizeof fixed_fields / sizeof *fixed_fields) < 0 ||
+        check_activation(json) < 0 || check_layer_types(json) < 0)
         return -1;
     return check_window(json, family, config);
 }
@@ -148,15 +125,15 @@ static int configure(const json_t *json, tw_config *config, const family *family
     config->initializer_range = 0.02;
     if (read_sizes(json, config) < 0 || tw_config_real(json, "rms_norm_eps", false, &epsilon) < 0 ||
         tw_config_real(json, "initializer_range", true, &config->initializer_range) < 0 ||
-        read_bool(json, "tie_word_embeddings", &config->tied) < 0 ||
+        tw_config_flag(json, "tie_word_embeddings", &config->tied) < 0 ||
         tw_rope_configure(json, &config->rope) < 0 || refuse_others(json, family, config) < 0)
         return -1;
     if (family->has_attention_bias) {
-        if (read_bool(json, "attention_bias", &config->qkv_bias) < 0)
+        if (tw_config_flag(json, "attention_bias", &config->qkv_bias) < 0)
             return -1;
         config->output_bias = config->qkv_bias;
     }
-    if (family->has_mlp_bias && read_bool(json, "mlp_bias", &config->mlp_bias) < 0)
+    if (family->has_mlp_bias && tw_config_flag(json, "mlp_bias", &config->mlp_bias) < 0)
         return -1;
     config->norm_epsilon = (float)epsilon;
     config->bos = tw_config_token(json, "bos_token_id", config->vocab_size);

@@ -8,23 +8,10 @@
 #include "model/roberta.h"
 
 /* Fields that change what the forward pass computes, with the only value it knows. */
-static const struct {
-    const char *key;
-    bool value;
-} fixed_fields[] = {{"is_decoder", false},
-                    {"add_cross_attention", false},
-                    {"is_encoder_decoder", false},
-                    {"tie_word_embeddings", true}};
-
-/* A field of text that is missing or null is as the default of transformers has it. */
-static int read_name(const json_t *json, const char *key, const char **name)
-{
-    const json_t *field = json_object_get(json, key);
-    if (!field || json_is_null(field))
-        return 0;
-    *name = json_string_value(field);
-    return *name ? 0 : tw_fail("%s: expected text", key);
-}
+static const tw_fixed_field fixed_fields[] = {{"is_decoder", false},
+                                              {"add_cross_attention", false},
+                                              {"is_encoder_decoder", false},
+                                              {"tie_word_embeddings", true}};
 
 static int read_activation(const json_t *json, tw_activation_kind *kind)
 {
@@ -36,7 +23,7 @@ static int read_activation(const json_t *json, tw_activation_kind *kind)
                  {"gelu_pytorch_tanh", TW_GELU_TANH},
                  {"relu", TW_RELU}};
     const char *name = "gelu";
-    if (read_name(json, "hidden_act", &name) < 0)
+    if (tw_config_text(json, "hidden_act", &name) < 0)
         return -1;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(name, known[i].name) == 0) {
@@ -51,18 +38,11 @@ static int read_activation(const json_t *json, tw_activation_kind *kind)
 static int refuse_others(const json_t *json)
 {
     const char *positions = "absolute";
-    for (size_t i = 0; i < sizeof fixed_fields / sizeof *fixed_fields; i++)
-        if (tw_config_fixed(json, fixed_fields[i].key, fixed_fields[i].value) < 0)
-            return -1;
-    if (read_name(json, "position_embedding_type", &positions) < 0)
+    if (tw_config_refuse(json, fixed_fields, sizeof fixed_fields / sizeof *fixed_fields) < 0 ||
+        tw_config_text(json, "position_embedding_type", &positions) < 0)
         return -1;
     if (strcmp(positions, "absolute") != 0)
         return tw_fail("position_embedding_type: %s is not supported (absolute is)", positions);
-    if (json_object_size(json_object_get(json, "pruned_heads")) > 0)
-        return tw_fail("pruned_heads: pruned models are not supported");
-    const json_t *quantized = json_object_get(json, "quantization_config");
-    if (quantized && !json_is_null(quantized))
-        return tw_fail("quantization_config: quantized models are not supported");
     return 0;
 }
 

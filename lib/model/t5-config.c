@@ -8,17 +8,7 @@
 #include "model/initial.h"
 #include "model/t5.h"
 
-static int refuse_others(const json_t *json)
-{
-    if (tw_config_fixed(json, "is_encoder_decoder", true) < 0)
-        return -1;
-    if (json_object_size(json_object_get(json, "pruned_heads")) > 0)
-        return tw_fail("pruned_heads: pruned models are not supported");
-    const json_t *quantized = json_object_get(json, "quantization_config");
-    if (quantized && !json_is_null(quantized))
-        return tw_fail("quantization_config: quantized models are not supported");
-    return 0;
-}
+static const tw_fixed_field fixed_fields[] = {{"is_encoder_decoder", true}};
 
 /* "gated-gelu" has always meant the approximation, "gelu" the function itself. */
 static const struct {
@@ -33,13 +23,9 @@ static const struct {
 
 static int read_feed(const json_t *json, tw_config *config)
 {
-    const json_t *field = json_object_get(json, "feed_forward_proj");
-    config->activation = TW_RELU;
-    if (!field || json_is_null(field))
-        return 0;
-    const char *name = json_string_value(field);
-    if (!name)
-        return tw_fail("feed_forward_proj: expected text");
+    const char *name = "relu";
+    if (tw_config_text(json, "feed_forward_proj", &name) < 0)
+        return -1;
     for (size_t i = 0; i < sizeof feeds / sizeof *feeds; i++)
         if (strcmp(name, feeds[i].name) == 0) {
             config->activation = feeds[i].activation;
@@ -49,18 +35,6 @@ static int read_feed(const json_t *json, tw_config *config)
     return tw_fail("feed_forward_proj: %s is not supported (relu, gelu, gelu_new, gated-gelu, "
                    "gated-silu and gated-relu are)",
                    name);
-}
-
-static int read_tied(const json_t *json, tw_config *config)
-{
-    const json_t *field = json_object_get(json, "tie_word_embeddings");
-    config->tied = true;
-    if (!field || json_is_null(field))
-        return 0;
-    if (!json_is_boolean(field))
-        return tw_fail("tie_word_embeddings: expected true or false");
-    config->tied = json_is_true(field);
-    return 0;
 }
 
 static int read_buckets(const json_t *json, tw_config *config)
@@ -110,11 +84,14 @@ static int configure(const json_t *json, tw_config *config)
                           .buckets = 32,
                           .max_distance = 128,
                           .max_positions = 512,
-                          .initializer_range = 1};
+                          .initializer_range = 1,
+                          .tied = true};
     if (read_sizes(json, config) < 0 || read_buckets(json, config) < 0 ||
         tw_config_real(json, "layer_norm_epsilon", false, &epsilon) < 0 ||
         tw_config_real(json, "initializer_factor", true, &config->initializer_range) < 0 ||
-        read_feed(json, config) < 0 || read_tied(json, config) < 0 || refuse_others(json) < 0)
+        read_feed(json, config) < 0 ||
+        tw_config_flag(json, "tie_word_embeddings", &config->tied) < 0 ||
+        tw_config_refuse(json, fixed_fields, sizeof fixed_fields / sizeof *fixed_fields) < 0)
         return -1;
     config->norm_epsilon = (float)epsilon;
     config->logit_scale = config->tied ? 1.0F / sqrtf((float)config->hidden_size) : 0;
