@@ -2,13 +2,6 @@
 
 #include "core/memory.h"
 
-enum { PAD = 16 };
-
-static size_t padded(const tw_tensor *tensor)
-{
-    return (tensor->rows * tensor->width + PAD - 1) / PAD * PAD;
-}
-
 static int take_view(const tw_model *model, size_t i, tw_stored stored)
 {
     tw_tensor *tensor = model->params.tensors[i];
@@ -33,7 +26,7 @@ static int copy_rest(tw_params *params, const tw_stored *stored)
 {
     size_t size = 0, at = 0;
     for (size_t i = 0; i < params->count; i++)
-        size += is_viewed(params->tensors[i]) ? 0 : padded(params->tensors[i]);
+        size += is_viewed(params->tensors[i]) ? 0 : tw_tensor_room(params->tensors[i]);
     if (size > 0)
         params->copies = tw_alloc(size, sizeof *params->copies);
     for (size_t i = 0; i < params->count; i++) {
@@ -41,7 +34,7 @@ static int copy_rest(tw_params *params, const tw_stored *stored)
         if (is_viewed(tensor))
             continue;
         tensor->x = params->copies + at;
-        at += padded(tensor);
+        at += tw_tensor_room(tensor);
         if (stored[i].array && tw_array_to_f32(stored[i].file, stored[i].array, tensor->x) < 0)
             return -1;
     }

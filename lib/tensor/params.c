@@ -6,13 +6,6 @@
 #include "tensor/tensor.h"
 #include "tensor/weight.h"
 
-enum { PAD = 16 };
-
-static size_t padded(const tw_tensor *tensor)
-{
-    return (tensor->rows * tensor->width + PAD - 1) / PAD * PAD;
-}
-
 tw_tensor *tw_params_add(tw_params *params, const char *name, int rank, size_t rows, size_t width)
 {
     assert(rank == 2 || rows == 1);
@@ -20,7 +13,7 @@ tw_tensor *tw_params_add(tw_params *params, const char *name, int rank, size_t r
     *tensor = (tw_tensor){.name = tw_strdup(name), .rows = rows, .width = width, .rank = rank};
     params->tensors = tw_realloc(params->tensors, params->count + 1, sizeof *params->tensors);
     params->tensors[params->count++] = tensor;
-    params->size += padded(tensor);
+    params->size += tw_tensor_room(tensor);
     return tensor;
 }
 
@@ -43,7 +36,7 @@ void tw_params_allocate(tw_params *params, bool trainable)
         tensor->x = params->x + at;
         tensor->dx = trainable ? params->dx + at : NULL;
         tensor->wants_dx = trainable;
-        at += padded(tensor);
+        at += tw_tensor_room(tensor);
     }
 }
 
@@ -58,7 +51,7 @@ void tw_params_own(tw_params *params)
         tw_weight_values(tensor, params->x + at);
         tensor->x = params->x + at;
         tensor->half = NULL;
-        at += padded(tensor);
+        at += tw_tensor_room(tensor);
     }
     free(params->copies);
     params->copies = NULL;

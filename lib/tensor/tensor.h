@@ -21,6 +21,12 @@ typedef struct tw_tensor {
     const struct tw_adapter *adapter; /* what tw_linear adds to this weight; NULL: nothing */
 } tw_tensor;
 
+/* Floats that a parameter takes where parameters lie end to end: a multiple of 16. */
+static inline size_t tw_tensor_room(const tw_tensor *tensor)
+{
+    return (tensor->rows * tensor->width + 15) / 16 * 16;
+}
+
 /* The parameters of a model, in declaration order. Trainable ones lie end to end
  * in one buffer each for values and gradients, so that optimizers, clipping
  * and all-reduces are one loop. */

@@ -21,22 +21,17 @@ typedef struct block {
     bool decays;
 } block;
 
-static size_t padded(const tw_tensor *tensor)
-{
-    return (tensor->rows * tensor->width + LANES - 1) / LANES * LANES;
-}
-
 /* The caller frees. */
 static block *cut(const tw_params *params, size_t *count)
 {
     size_t blocks = 0;
     for (size_t i = 0; i < params->count; i++)
-        blocks += (padded(params->tensors[i]) + BLOCK - 1) / BLOCK;
+        blocks += (tw_tensor_room(params->tensors[i]) + BLOCK - 1) / BLOCK;
     block *list = tw_alloc(blocks, sizeof *list);
     *count = 0;
     for (size_t i = 0; i < params->count; i++) {
         const tw_tensor *tensor = params->tensors[i];
-        size_t size = padded(tensor), base = (size_t)(tensor->x - params->x);
+        size_t size = tw_tensor_room(tensor), base = (size_t)(tensor->x - params->x);
         for (size_t at = 0; at < size; at += BLOCK)
             list[(*count)++] =
                 (block){base + at, size - at < BLOCK ? size - at : BLOCK, tensor->rank > 1};
