@@ -188,11 +188,8 @@ static size_t lead_of(const passage *p, const char *text, size_t length, const t
 {
     if (normal->length == 0 || *normal->text != ' ' || *text == ' ')
         return 1;
-    size_t first = 1;
-    while (first < length && ((uint8_t)text[first] & 0xC0) == 0x80)
-        first++;
     tw_normal alone;
-    int status = tw_normalize(p->tokenizer->normalizer, text, first, &alone);
+    int status = tw_normalize(p->tokenizer->normalizer, text, tw_utf8_broken(text, length), &alone);
     size_t lead = status == 0 && alone.length > 0 ? alone.length : 1;
     free(alone.made.data);
     return lead;
