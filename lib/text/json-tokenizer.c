@@ -204,10 +204,11 @@ static int put_segment(void *context, const tw_added_token *token, const char *t
     }
     tw_normal normal;
     int status = tw_normalize(p->tokenizer->normalizer, text, length, &normal);
-    p->lead = text == p->text && !normal.headless ? lead_of(p, text, length, &normal) : 0;
-    if (status == 0)
+    if (status == 0) {
+        p->lead = text == p->text && !normal.headless ? lead_of(p, text, length, &normal) : 0;
         status = tw_added_tokens_split(&p->tokenizer->added, true, normal.text, normal.length,
                                        put_normal, p);
+    }
     free(normal.made.data);
     return status;
 }

@@ -256,10 +256,10 @@ int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t lengt
         int status = s->apply(s, normal->text, normal->length, &next);
         free(normal->made.data);
         normal->made = next.text;
-        if (status < 0 || check_growth(&next) < 0)
-            return -1;
         normal->text = next.text.data ? next.text.data : "";
         normal->length = next.text.length;
+        if (status < 0 || check_growth(&next) < 0)
+            return -1;
     }
     normal->headless = next.headless;
     return 0;
