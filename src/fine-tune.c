@@ -5,17 +5,18 @@
 
 #include "core/common.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/progress.h"
 #include "core/rng.h"
+#include "metric/judge.h"
+#include "metric/written.h"
 #include "model/masked-lm.h"
 #include "train/loop.h"
 #include "train/objective.h"
 #include "train/policy.h"
 
-/* Of samples drawn in a step, under way at a time. */
+/* Of generations, in a step or a validation, under way at a time. */
 enum { BATCH_TOKENS = 8192 };
 
 enum { OBJECTIVE_MLE, OBJECTIVE_WEIGHTED_MLE, OBJECTIVE_REINFORCE };
@@ -28,7 +29,9 @@ static tw_train_options train = {.learning_rate = 5e-5,
                                  .epochs = 1,
                                  .schedule = TW_SCHEDULE_CONSTANT};
 static tw_sampling sampling = {.temperature = 1, .top_k = 50, .top_p = 1, .repetition_penalty = 1};
-static const char *policy_path, *init_path, *tokenizer_path, *guidance_path, *valid_path;
+static const char *policy_path, *init_path, *tokenizer_path, *guidance_path, *valid_path,
+    *valid_by = "nll";
+static tw_expression *valid_expression; /* of --valid-by; NULL: nll */
 static tw_text_options text;
 static tw_policy_options policy;
 static int objective = OBJECTIVE_MLE, token_weight = TW_WEIGHT_REWARD;
@@ -71,8 +74,11 @@ static const tw_option options[] = {
     TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Data"),
     {"valid", 0, TW_TEXT, &valid_path, "FILE",
-     "held-out records; the weights with the lowest nll on them are kept", 0, 0, NULL,
-     TW_OPTION_RUNTIME},
+     "held-out records; the weights that are best on them are kept", 0, 0, NULL, TW_OPTION_RUNTIME},
+    {"valid-by", 0, TW_TEXT, &valid_by, "EXPR",
+     "what is best: the lowest nll, or the highest mean of an expression over text metrics of "
+     "greedy generations, such as rouge1+2*rouge2+rougeLsum",
+     0, 0, NULL, 0},
     TW_OPTION_PREFIX(text),
     TW_OPTION_PROMPT_FIELD(text),
     TW_OPTION_COMPLETION_FIELD(text),
@@ -101,6 +107,7 @@ typedef struct run {
     tw_learner learner;
     tw_guidance *guidance;
     tw_data data, valid;
+    tw_written *written; /* NULL: validation is by nll */
     tw_order order;
     const tw_example **batch; /* [batch_size] */
     size_t new_tokens;        /* of a sample drawn in a step */
@@ -186,7 +193,10 @@ static int validate(void *context, uint64_t step, tw_validation *out)
     }
     out->value = nll / (double)tokens;
     json_object_set_new(out->measures, "nll", json_real(out->value));
-    return 0;
+    return run->written
+               ? tw_written_mean(run->written, run->learner.policy, run->valid.examples,
+                                 run->valid.count, run->new_tokens, BATCH_TOKENS, &out->value)
+               : 0;
 }
 
 static int save(void *context, const char *folder)
@@ -215,6 +225,12 @@ static int check_usage(void)
         return tw_fail("--objective mle does not use guidance; did you mean weighted-mle?");
     if (!valid_path != !train.eval_every)
         return tw_fail("--valid FILE and --eval-every N go together");
+    if (strcmp(valid_by, "nll") != 0) {
+        if (!valid_path)
+            return tw_fail("--valid-by goes with --valid FILE");
+        if (!(valid_expression = tw_expression_parse(valid_by, tw_metric_names, TW_METRICS)))
+            return tw_fail_in("--valid-by");
+    }
     if (entropy_weight < 0)
         entropy_weight = objective == OBJECTIVE_REINFORCE ? 0.125 : 0;
     return tw_policy_check(&policy);
@@ -227,27 +243,18 @@ static int open_models(run *run)
                                 : tw_policy_describe(policy_path, &policy, (uint64_t)common.seed);
     if (!learner->policy || tw_model_check_causal(learner->policy) != 0)
         return -1;
+    if (valid_expression && !(run->written = tw_written_open(valid_expression)))
+        return -1;
+    if ((guidance_path || run->written) &&
+        !(run->new_tokens = tw_max_new_tokens(learner->policy, max_new_tokens)))
+        return -1;
     if (!guidance_path)
         return 0;
-    if (!(run->guidance = tw_guidance_open(guidance_path, TW_USE_FROZEN)))
+    if (!(run->guidance = tw_guidance_open(guidance_path, TW_USE_FROZEN)) ||
+        tw_guidance_check_policy(run->guidance, learner->policy) != 0)
         return -1;
-    const tw_model *model = run->guidance->model;
-    if (tw_tokenizer_digest(model->tokenizer) != tw_tokenizer_digest(learner->policy->tokenizer))
-        return tw_fail("%s: its tokenizer is not that of the policy; learn guidance from this "
-                       "policy's samples",
-                       guidance_path);
-    const bool apart = tw_has_encoder(&model->config);
-    if (apart != tw_has_encoder(&learner->policy->config))
-        return tw_fail("%s: it and the policy do not read prompts alike: one of them has an "
-                       "encoder",
-                       guidance_path);
-    if (!apart && model->config.max_positions < learner->policy->config.max_positions)
-        return tw_fail("%s: its context of %zu tokens is shorter than the policy's %zu",
-                       guidance_path, model->config.max_positions,
-                       learner->policy->config.max_positions);
     learner->guidance = run->guidance;
-    run->new_tokens = tw_max_new_tokens(learner->policy, max_new_tokens);
-    return run->new_tokens ? 0 : -1;
+    return 0;
 }
 
 static int load_data(run *run, char **files, int count)
@@ -278,23 +285,11 @@ static int load_data(run *run, char **files, int count)
     return 0;
 }
 
-/* A digest of --init's config.json; model is opened from it already, so it is small. */
-static int digest_config(char digest[17])
-{
-    size_t size = 0;
-    char *bytes = tw_read_file(init_path, 1 << 20, &size);
-    if (!bytes)
-        return -1;
-    snprintf(digest, 17, "%016" PRIx64, tw_hash(bytes, size));
-    free(bytes);
-    return 0;
-}
-
 /* Of everything that shapes the result. */
 static int digest_run(const run *run, uint64_t *digest)
 {
     char *canonical = tw_canonical_options(&usage), start[17] = "", guidance[17] = "";
-    int status = init_path ? digest_config(start) : tw_model_digest(policy_path, start);
+    int status = init_path ? tw_config_digest(init_path, start) : tw_model_digest(policy_path, start);
     if (status == 0 && guidance_path)
         status = tw_model_digest(guidance_path, guidance);
     char *all = tw_format("%s %s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, start, guidance,
@@ -348,6 +343,7 @@ static int run_training(run *run)
         .params = tw_model_trained(run->learner.policy),
         .adam = tw_adam_defaults,
         .planned = !init_path,
+        .maximise = run->written != NULL,
         .steps = tw_train_steps(&train, run->data.count),
         .context = run,
         .pass = pass,
@@ -368,6 +364,7 @@ static void close_run(run *run)
     tw_data_free(&run->data);
     tw_data_free(&run->valid);
     tw_learner_free(&run->learner);
+    tw_written_free(run->written);
     tw_model_free(run->learner.policy);
     tw_guidance_free(run->guidance);
 }

@@ -138,6 +138,24 @@ tw_guidance *tw_guidance_start(const char *folder, const tw_guidance_settings *s
     return guidance;
 }
 
+int tw_guidance_check_policy(const tw_guidance *guidance, const tw_model *policy)
+{
+    const tw_model *model = guidance->model;
+    const bool apart = tw_has_encoder(&model->config);
+    if (tw_tokenizer_digest(model->tokenizer) != tw_tokenizer_digest(policy->tokenizer))
+        return tw_fail("%s: its tokenizer is not that of the policy; learn guidance from this "
+                       "policy's samples",
+                       model->path);
+    if (apart != tw_has_encoder(&policy->config))
+        return tw_fail("%s: it and the policy do not read prompts alike: one of them has an "
+                       "encoder",
+                       model->path);
+    if (!apart && model->config.max_positions < policy->config.max_positions)
+        return tw_fail("%s: its context of %zu tokens is shorter than the policy's %zu",
+                       model->path, model->config.max_positions, policy->config.max_positions);
+    return 0;
+}
+
 int tw_guidance_save(const tw_guidance *guidance, const char *folder)
 {
     if (tw_model_save(guidance->model, folder) < 0)

@@ -35,6 +35,10 @@ bool tw_guidance_is(const char *folder);
 /* Opens a guidance folder; NULL on failure, a plain model folder included. */
 tw_guidance *tw_guidance_open(const char *folder, tw_use use);
 
+/* Fails, naming the guidance's folder, when it cannot reward what the policy writes: another
+ * tokenizer, a shorter context, or one of the two alone has an encoder. */
+int tw_guidance_check_policy(const tw_guidance *guidance, const tw_model *policy);
+
 /* Opens a plain model folder and puts a fresh head on it, trainable. */
 tw_guidance *tw_guidance_start(const char *folder, const tw_guidance_settings *settings,
                                uint64_t seed);

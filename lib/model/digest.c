@@ -122,3 +122,14 @@ int tw_model_digest(const char *folder, char digest[17])
     snprintf(digest, 17, "%016llx", (unsigned long long)value);
     return 0;
 }
+
+int tw_config_digest(const char *path, char digest[17])
+{
+    size_t size = 0;
+    char *bytes = tw_read_file(path, 1 << 20, &size);
+    if (!bytes)
+        return -1;
+    snprintf(digest, 17, "%016llx", (unsigned long long)tw_hash(bytes, size));
+    free(bytes);
+    return 0;
+}

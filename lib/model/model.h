@@ -157,6 +157,9 @@ void tw_model_free(tw_model *model); /* accepts NULL */
  * provenance. */
 int tw_model_digest(const char *folder, char digest[17]);
 
+/* The same of a config.json alone, which a model begins from (tw_model_init). */
+int tw_config_digest(const char *path, char digest[17]);
+
 /* Folders that appear whole: tw_folder_begin makes a temporary folder beside path
  * and returns its name (the caller frees, after commit or abort); tw_folder_commit
  * fsyncs and renames it to path, replacing (by exchange) a folder there that holds a

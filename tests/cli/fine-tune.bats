@@ -76,6 +76,23 @@ tune() { # as command_to, and runs it
     sample -q --plain -m policy --greedy --max-new-tokens 8 valid.jsonl | jq -e -s 'length == 20' >/dev/null
 }
 
+@test "validation by what the policy writes keeps the weights that write best" {
+    local expression='rouge1+2*rouge2+rougeLsum'
+    tail -20 train.jsonl >valid.jsonl
+    head -80 train.jsonl >train && mv train train.jsonl
+    tune policy -q --epochs 12 --eval-every 30 --valid valid.jsonl --valid-by "$expression" \
+        --max-new-tokens 8 --log log.jsonl
+    jq -e -s 'map(select(.validation)) | (map(.validation) | max) == (map(select(.best)) | last.validation)
+        and all(.nll > 0) and .[-1].validation > .[0].validation' log.jsonl
+    # The same by the programs that sample and rank, to the digits of the log.
+    for folder in "$model" policy; do
+        sample -q -m "$folder" --greedy --max-new-tokens 8 valid.jsonl |
+            rank -q --plain --by "$expression" | jq -s '[.[].samples[0].score] | add / length'
+    done >means
+    jq -e -s --slurpfile means means '[.[0].validation, (map(select(.best)) | last.validation)]
+        | ((.[0] - $means[0] | fabs) < 1e-5) and ((.[1] - $means[1] | fabs) < 1e-5)' log.jsonl
+}
+
 @test "from scratch: a function of the seed, near log of the vocabulary at first" {
     for seed in 1 2; do
         fine-tune --init "$model/config.json" --tokenizer "$model/spiece.model" -q -s $seed \
@@ -247,6 +264,10 @@ tune() { # as command_to, and runs it
         refused 2 '--valid FILE and --eval-every N go together' \
             fine-tune -m "$model" $options -o out train.jsonl
     done
+    refused 2 '--valid-by goes with --valid FILE' \
+        fine-tune -m "$model" --valid-by meteor -o out train.jsonl
+    refused 2 '--valid-by: ' fine-tune -m "$model" --valid train.jsonl --eval-every 5 \
+        --valid-by 'rouge1+' -o out train.jsonl
     refused 2 '--objective' fine-tune -m "$model" --objective ppo -o out train.jsonl
     refused 2 '--learning-rate' fine-tune -m "$model" -l 0 -o out train.jsonl
     refused 2 '--batch-size' fine-tune -m "$model" -b 0 -o out train.jsonl
