@@ -46,6 +46,9 @@ GUIDANCE_OPTIONS ?=
 TUNE_OPTIONS ?=
 BACKBONE ?= $(START)
 CONTROL ?= mle
+# Records, held out, on which fine-tuning keeps the best weights (TUNE_OPTIONS then has
+# --eval-every, and --valid-by if not nll); without, it keeps the last.
+TUNE_VALID ?=
 # JOBS=n and HOSTS=file shard what can be, see pipelines/map --help.
 
 SHELL := /bin/bash
@@ -83,10 +86,10 @@ endef
 # A policy and its scores: $(1) folder, $(2) folder before, $(3) number, $(4) more prerequisites,
 # $(5) options, $(6) what to say
 define policy_rules
-$(call config_of,$(WORK)/$(1)/policy): $(call config_of,$(call policy,$(2))) $(TRAIN) $(4)
+$(call config_of,$(WORK)/$(1)/policy): $(call config_of,$(call policy,$(2))) $(TRAIN) $(TUNE_VALID) $(4)
 	@mkdir -p $(WORK)/$(1); echo '== $(6)'
 	$(BIN)/fine-tune -m $(call policy,$(2)) -o $(WORK)/$(1)/policy $(5) \
-		--steps $(STEPS) -s $(SEED)$(3) $(TUNE_OPTIONS) \
+		--steps $(STEPS) -s $(SEED)$(3) $(TUNE_OPTIONS) $(addprefix --valid ,$(TUNE_VALID)) \
 		--log $(WORK)/$(1)/policy.log.jsonl --save-every 50 --resume $(TRAIN)
 $(call score_rules,$(1))
 endef

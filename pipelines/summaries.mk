@@ -1,6 +1,7 @@
 # Summaries learned from a corpus of sources and references, in rounds (rounds.mk), with the
 # published settings: T5, sources of 1024 tokens and summaries of 128, K = 3, METEOR, guidance
-# learned from a tenth of an epoch before each half epoch of fine-tuning. A Makefile sets RECORDS
+# learned from a tenth of an epoch before each half epoch of fine-tuning, which keeps the weights
+# whose greedy summaries of VALID_PROMPTS sources have the highest ROUGE. A Makefile sets RECORDS
 # and TEST_RECORDS and includes this; the user gives
 #   MODEL    folder of the pretrained encoder-decoder: policy, and backbone of the guidance
 #   DATA     folder of train.jsonl, validation.jsonl and test.jsonl (or .jsonl.zst): records
@@ -13,6 +14,7 @@ SUMMARY_TOKENS ?= 128
 BATCH ?= 4
 BATCH_TOKENS ?= 16384
 EVAL_EVERY ?= 200
+TUNE_EVAL_EVERY ?= 1000
 
 ifeq ($(and $(MODEL),$(DATA)),)
 $(error Usage: make MODEL=FOLDER DATA=FOLDER (see README.md))
@@ -41,7 +43,9 @@ GREEDY_OPTIONS ?= $(_sampling)
 SCORE_OPTIONS ?= $(_texts)
 GUIDANCE_OPTIONS ?= $(_texts) --epochs 1 --batch-size $(BATCH) --accumulate $(shell expr 16 / $(BATCH)) \
 	--eval-every $(EVAL_EVERY)
-TUNE_OPTIONS ?= $(_texts) --batch-size $(BATCH) --accumulate $(shell expr 32 / $(BATCH))
+TUNE_VALID := $(WORK)/valid.jsonl.zst
+TUNE_OPTIONS ?= $(_texts) --batch-size $(BATCH) --accumulate $(shell expr 32 / $(BATCH)) \
+	--eval-every $(TUNE_EVAL_EVERY) --valid-by 'rouge1+2*rouge2+rougeLsum' --max-new-tokens $(SUMMARY_TOKENS)
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -50,6 +54,9 @@ all: $(WORK)/table.txt
 	@cat $<
 
 include $(TOKENWISE)/pipelines/rounds.mk
+
+$(TUNE_VALID): $(VALID)
+	@mkdir -p $(@D); $(call slice,0,$(VALID_PROMPTS))
 
 $(WORK)/table.txt: $(ROUND_SCORES)
 	@$(TOKENWISE)/pipelines/rounds-table $(WORK) > $@.part && mv $@.part $@
