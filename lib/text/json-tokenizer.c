@@ -149,7 +149,7 @@ int32_t tw_json_tokenizer_size(const tw_json_tokenizer *t)
 typedef struct passage {
     const tw_json_tokenizer *tokenizer;
     const char *text; /* all of it */
-    size_t lead;      /* bytes of this segment that its first character became */
+    size_t lead;      /* bytes to come that stem from its first character */
     tw_id_list ids;
 } passage;
 
@@ -172,27 +172,12 @@ static int put_word(void *context, const char *word, size_t length)
 static int put_normal(void *context, const tw_added_token *token, const char *text, size_t length)
 {
     passage *p = context;
-    if (token) {
-        tw_ids_put(&p->ids, &token->id, 1);
-        p->lead = 0;
-        return 0;
-    }
-    int status = tw_pre_tokenize(p->tokenizer->pre, text, length, p->lead, put_word, p);
-    p->lead = 0;
-    return status;
-}
-
-/* One character may become a blank, which splitting drops, and a mark: the word that the mark
- * begins is the first one then. */
-static size_t lead_of(const passage *p, const char *text, size_t length, const tw_normal *normal)
-{
-    if (normal->length == 0 || *normal->text != ' ' || *text == ' ')
-        return 1;
-    tw_normal alone;
-    int status = tw_normalize(p->tokenizer->normalizer, text, tw_utf8_broken(text, length), &alone);
-    size_t lead = status == 0 && alone.length > 0 ? alone.length : 1;
-    free(alone.made.data);
-    return lead;
+    const size_t lead = p->lead;
+    p->lead = lead > length ? lead - length : 0;
+    if (!token)
+        return tw_pre_tokenize(p->tokenizer->pre, text, length, lead, put_word, p);
+    tw_ids_put(&p->ids, &token->id, 1);
+    return 0;
 }
 
 static int put_segment(void *context, const tw_added_token *token, const char *text, size_t length)
@@ -205,7 +190,7 @@ static int put_segment(void *context, const tw_added_token *token, const char *t
     tw_normal normal;
     int status = tw_normalize(p->tokenizer->normalizer, text, length, &normal);
     if (status == 0) {
-        p->lead = text == p->text && !normal.headless ? lead_of(p, text, length, &normal) : 0;
+        p->lead = text == p->text ? normal.lead : 0;
         status = tw_added_tokens_split(&p->tokenizer->added, true, normal.text, normal.length,
                                        put_normal, p);
     }

@@ -23,10 +23,10 @@ typedef struct step step;
 typedef struct output {
     tw_bytes text;
     size_t limit; /* more bytes are a failure */
-    bool headless;
+    size_t lead;  /* of what a step is given, and then of the text (text/lead.h) */
 } output;
 
-/* Appends text[length], not empty, as the step changes it. */
+/* Appends text[length], not empty, as the step changes it, and counts the lead. */
 typedef int apply_step(const step *s, const char *text, size_t length, output *to);
 
 struct step {
@@ -52,27 +52,42 @@ static bool is_ascii(const char *text, size_t length)
     return all < 0x80;
 }
 
-static void put_run(const step *s, const char *text, size_t length, tw_bytes *to)
+/* Returns the lead of what it appends. */
+static size_t put_run(const step *s, const char *text, size_t length, size_t lead, tw_bytes *to)
 {
     if (s->table)
-        tw_precompiled_put(s->table, text, length, to);
-    else
-        tw_unicode_form_put(s->form, text, length, to);
+        return tw_precompiled_put(s->table, text, length, lead, to);
+    tw_unicode_form_put(s->form, text, length, to);
+    return tw_unicode_form_lead(s->form, text, length, lead);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of the lead what belongs to text[from, from + length). */
+static size_t lead_in(size_t lead, size_t from, size_t length)
+{
+    return lead > from ? least(lead - from, length) : 0;
 }
 
 /* Runs of UTF-8 change, what is between them stays. */
 static int apply_to_runs(const step *s, const char *text, size_t length, output *to)
 {
+    const size_t lead = to->lead;
     if (!s->table && is_ascii(text, length)) {
         tw_bytes_put(&to->text, text, length);
         return 0;
     }
+    to->lead = 0;
     for (size_t i = 0; i < length;) {
-        size_t run = tw_utf8_run(text + i, length - i);
-        put_run(s, text + i, run, &to->text);
+        const size_t run = tw_utf8_run(text + i, length - i);
+        to->lead += put_run(s, text + i, run, lead_in(lead, i, run), &to->text);
         i += run;
-        size_t broken = i < length ? tw_utf8_broken(text + i, length - i) : 0;
+        const size_t broken = i < length ? tw_utf8_broken(text + i, length - i) : 0;
         tw_bytes_put(&to->text, text + i, broken);
+        to->lead += lead_in(lead, i, broken);
         i += broken;
     }
     return 0;
@@ -80,10 +95,10 @@ static int apply_to_runs(const step *s, const char *text, size_t length, output 
 
 static int apply_characters(const step *s, const char *text, size_t length, output *to)
 {
-    const size_t first = tw_utf8_broken(text, length);
-    s->characters(text, first, &to->text);
-    to->headless = to->headless || to->text.length == 0;
-    s->characters(text + first, length - first, &to->text);
+    const size_t lead = to->lead;
+    s->characters(text, lead, &to->text);
+    to->lead = to->text.length;
+    s->characters(text + lead, length - lead, &to->text);
     return 0;
 }
 
@@ -91,15 +106,21 @@ static int apply_strip(const step *s, const char *text, size_t length, output *t
 {
     size_t begin = s->left ? tw_blanks_behind(text, 0, length) : 0;
     size_t end = s->right ? tw_blanks_before(text, begin, length) : length;
-    to->headless = to->headless || begin > 0;
+    to->lead = lead_in(to->lead, begin, end - begin);
     tw_bytes_put(&to->text, text + begin, end - begin);
     return 0;
 }
 
+/* What is put there belongs to the character behind it. */
 static int apply_prepend(const step *s, const char *text, size_t length, output *to)
 {
-    tw_bytes_put(&to->text, s->put, strlen(s->put));
+    const size_t size = strlen(s->put);
+    tw_bytes_put(&to->text, s->put, size);
     tw_bytes_put(&to->text, text, length);
+    if (to->lead > 0)
+        to->lead += size;
+    else if (size == 0) /* `tokenizers` has it put anew in front of all text */
+        to->lead = tw_utf8_broken(text, length);
     return 0;
 }
 
@@ -113,21 +134,27 @@ static int check_growth(const output *to)
 
 typedef struct replacing {
     const char *text, *put;
+    size_t lead; /* of the text */
     output *to;
 } replacing;
 
+/* What stands for a match belongs to the end of it. */
 static int put_part(void *context, const char *part, size_t length, int matched)
 {
     const replacing *r = context;
-    tw_bytes_put(&r->to->text, matched ? r->put : part, matched ? strlen(r->put) : length);
-    if (matched && part == r->text && !*r->put)
-        r->to->headless = true;
+    const size_t size = matched ? strlen(r->put) : length, end = (size_t)(part - r->text) + length;
+    tw_bytes_put(&r->to->text, matched ? r->put : part, size);
+    if (!matched)
+        r->to->lead += lead_in(r->lead, end - length, length);
+    else if (end <= r->lead)
+        r->to->lead += size;
     return check_growth(r->to);
 }
 
 static int apply_replace(const step *s, const char *text, size_t length, output *to)
 {
-    replacing r = {text, s->put, to};
+    replacing r = {text, s->put, to->lead, to};
+    to->lead = 0;
     return tw_pattern_split(s->find, text, length, put_part, &r);
 }
 
@@ -248,7 +275,8 @@ void tw_normalizer_free(tw_normalizer *normalizer)
 int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length,
                  tw_normal *normal)
 {
-    output next = {.limit = GROWTH * length + SPARE};
+    output next = {.limit = GROWTH * length + SPARE,
+                   .lead = length > 0 ? tw_utf8_broken(text, length) : 0};
     *normal = (tw_normal){.text = text, .length = length};
     for (size_t i = 0; i < normalizer->count && normal->length > 0; i++) {
         const step *s = &normalizer->steps[i];
@@ -261,6 +289,6 @@ int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t lengt
         if (status < 0 || check_growth(&next) < 0)
             return -1;
     }
-    normal->headless = next.headless;
+    normal->lead = next.lead;
     return 0;
 }

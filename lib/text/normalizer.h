@@ -2,7 +2,6 @@
 #define TW_TEXT_NORMALIZER_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "text/list.h"
@@ -20,7 +19,7 @@ void tw_normalizer_free(tw_normalizer *normalizer); /* accepts NULL */
 typedef struct tw_normal {
     const char *text; /* what was given, or in `made` */
     size_t length;
-    bool headless; /* what the text began with is not in it any more */
+    size_t lead;   /* bytes at the front that stem from the first character (text/lead.h) */
     tw_bytes made; /* data is the caller's to free(), also after a failure */
 } tw_normal;
 

@@ -20,7 +20,7 @@ struct tw_pattern {
     pcre2_match_context *limits;
 };
 
-/* PCRE2's \s has U+180E too. */
+/* PCRE2's \s has U+180E too. Oniguruma's ^ and $ are those of lines. */
 #define WHITE "\\p{Z}\\t-\\r\\x{85}"
 
 static void put(tw_bytes *to, const char *text)
@@ -114,7 +114,7 @@ tw_pattern *tw_pattern_new(const char *expression)
     tw_bytes rewritten = {0};
     if (rewrite(expression, &rewritten) == 0)
         pattern = compile(rewritten.data ? rewritten.data : "", rewritten.length,
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C);
+                          PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
     free(rewritten.data);
     return pattern;
 }

@@ -208,13 +208,14 @@ static bool begins_with(const char *text, size_t length, const char *with)
     return length >= size && memcmp(text, with, size) == 0;
 }
 
-/* The text of a step that changes it, else NULL; data is the caller's to free(). */
-static const tw_bytes *changed(const step *s, const char *text, size_t length, bool first,
+/* The text of a step that changes it, else NULL; data is the caller's to free(). *lead: of the
+ * text, then of the result. */
+static const tw_bytes *changed(const step *s, const char *text, size_t length, size_t *lead,
                                tw_bytes *made)
 {
-    size_t mark = strlen(s->before);
+    const size_t mark = strlen(s->before), front = *lead;
     bool begun = begins_with(text, length, s->before) || (s->marks && *text == ' ');
-    bool prepends = !begun && (s->prepend == ALWAYS || (s->prepend == FIRST && first));
+    bool prepends = !begun && (s->prepend == ALWAYS || (s->prepend == FIRST && front > 0));
     if (!prepends && !(s->marks && memchr(text, ' ', length)))
         return NULL;
     if (prepends)
@@ -222,6 +223,8 @@ static const tw_bytes *changed(const step *s, const char *text, size_t length, b
     for (size_t i = 0; i < length; i++) {
         bool blank = s->marks && text[i] == ' ';
         tw_bytes_put(made, blank ? s->before : text + i, blank ? mark : 1);
+        if (i + 1 == front)
+            *lead = made->length;
     }
     return made;
 }
@@ -233,7 +236,7 @@ static int run(const tw_pre_tokenizer *pre, size_t next, const char *text, size_
         return word(context, text, length);
     const step *s = &pre->steps[next];
     tw_bytes made = {0};
-    if (changed(s, text, length, lead > 0, &made)) {
+    if (changed(s, text, length, &lead, &made)) {
         text = made.data;
         length = made.length;
     }

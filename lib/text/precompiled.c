@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "text/charsmap.h"
+#include "text/lead.h"
 #include "text/utf8.h"
 
 /* The longest cluster that is looked up whole, bytes. */
@@ -101,24 +102,51 @@ void tw_precompiled_free(tw_precompiled *table)
     free(table);
 }
 
+static size_t characters_in(const char *text, size_t length)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < length; i += tw_utf8_broken(text + i, length - i))
+        count++;
+    return count;
+}
+
+/* `with` for text[length]: one for one, and the last of the two for what the other has more. */
+static void count(tw_lead *lead, const char *text, size_t length, const char *with)
+{
+    const size_t size = strlen(with);
+    size_t covered = characters_in(text, length);
+    for (size_t i = 0, step; i < size; i += step) {
+        step = tw_utf8_broken(with + i, size - i);
+        tw_lead_put(lead, step, covered > 0);
+        covered -= covered > 0;
+    }
+    tw_lead_cover(lead, covered);
+}
+
 /* A replacement that begins amid a character is none. */
-static bool replace(const tw_precompiled *table, const char *text, size_t length, tw_bytes *to)
+static bool replace(const tw_precompiled *table, const char *text, size_t length, tw_lead *lead,
+                    tw_bytes *to)
 {
     const char *with = find(table, text, length);
     if (!with || ((unsigned char)*with & 0xC0) == 0x80)
         return false;
     tw_bytes_put(to, with, strlen(with));
+    if (tw_lead_open(lead))
+        count(lead, text, length, with);
     return true;
 }
 
-static void put_cluster(const tw_precompiled *table, const char *text, size_t length, tw_bytes *to)
+static void put_cluster(const tw_precompiled *table, const char *text, size_t length, tw_lead *lead,
+                        tw_bytes *to)
 {
-    if (length <= CLUSTER && replace(table, text, length, to))
+    if (length <= CLUSTER && replace(table, text, length, lead, to))
         return;
     for (size_t i = 0, size; i < length; i += size) {
         size = tw_utf8_broken(text + i, length - i);
-        if (!replace(table, text + i, size, to))
-            tw_bytes_put(to, text + i, size);
+        if (replace(table, text + i, size, lead, to))
+            continue;
+        tw_bytes_put(to, text + i, size);
+        tw_lead_put(lead, size, 1);
     }
 }
 
@@ -149,18 +177,21 @@ static size_t cluster_at(const char *text, size_t length)
     return end;
 }
 
-void tw_precompiled_put(const tw_precompiled *table, const char *text, size_t length, tw_bytes *to)
+size_t tw_precompiled_put(const tw_precompiled *table, const char *text, size_t length, size_t lead,
+                          tw_bytes *to)
 {
     if (!table->units) {
         tw_bytes_put(to, text, length);
-        return;
+        return lead;
     }
+    tw_lead counted = tw_lead_begin(text, lead);
     for (size_t i = 0; i < length;) {
-        const size_t run = plain_run(table, text + i, length - i);
+        const size_t run = tw_lead_open(&counted) ? 0 : plain_run(table, text + i, length - i);
         tw_bytes_put(to, text + i, run);
         i += run;
         const size_t cluster = i < length ? cluster_at(text + i, length - i) : 0;
-        put_cluster(table, text + i, cluster, to);
+        put_cluster(table, text + i, cluster, &counted, to);
         i += cluster;
     }
+    return tw_lead_end(&counted);
 }

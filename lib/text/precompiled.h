@@ -14,7 +14,9 @@ typedef struct tw_precompiled tw_precompiled;
 tw_precompiled *tw_precompiled_new(const char *base64);
 void tw_precompiled_free(tw_precompiled *table); /* accepts NULL */
 
-/* Appends text[length], which must be UTF-8, with its replacements. Thread-safe. */
-void tw_precompiled_put(const tw_precompiled *table, const char *text, size_t length, tw_bytes *to);
+/* Appends text[length], which must be UTF-8, with its replacements. Returns the lead of what it
+ * appends (text/lead.h), where that of the text is text[lead]. Thread-safe. */
+size_t tw_precompiled_put(const tw_precompiled *table, const char *text, size_t length, size_t lead,
+                          tw_bytes *to);
 
 #endif
