@@ -13,7 +13,7 @@ const tw_sampling tw_sampling_defaults = {.temperature = 1, .top_p = 1, .repetit
 void tw_sampler_free(tw_sampler *sampler)
 {
     free(sampler->logits);
-    free(sampler->kept);
+    free(sampler->keys);
     *sampler = (tw_sampler){0};
 }
 
@@ -30,10 +30,10 @@ static void penalise(float *logits, const float *original, const int32_t *seen, 
 
 static int32_t likeliest(const float *logits, size_t n)
 {
+    const float max = tw_row_max(logits, n);
     size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (logits[i] > logits[best])
-            best = i;
+    while (best + 1 < n && logits[best] != max)
+        best++;
     return (int32_t)best;
 }
 
@@ -64,83 +64,162 @@ static float kth_largest(const float *logits, size_t n, size_t k, float *heap)
     return heap[0];
 }
 
-static int by_probability(const void *left, const void *right, void *probabilities)
+/* Weights of the tokens that stay in, 0 of the others; the likeliest weighs 1. x and weights may be
+ * one array. */
+static void weigh(const float *x, size_t n, float threshold, float inverse_temperature,
+                  float *weights)
 {
-    const float *p = probabilities;
-    int32_t a = *(const int32_t *)left, b = *(const int32_t *)right;
-    if (p[a] != p[b])
-        return p[a] > p[b] ? -1 : 1;
-    return a < b ? -1 : a > b;
-}
-
-/* Cuts kept[count], whose probabilities sum to total, to the nucleus of mass top_p. */
-static size_t nucleus(int32_t *kept, size_t count, float *p, double total, double top_p)
-{
-    qsort_r(kept, count, sizeof *kept, by_probability, p);
-    double mass = 0;
-    for (size_t i = 0; i < count; i++) {
-        mass += p[kept[i]];
-        if (mass >= top_p * total)
-            return i + 1;
+    const float max = tw_row_max(x, n);
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        float weight = tw_exp((x[i] - max) * inverse_temperature);
+        weights[i] = x[i] >= threshold && x[i] > -INFINITY ? weight : 0;
     }
-    return count;
 }
 
-static int32_t draw(const tw_sampling *sampling, float *p, int32_t *kept, size_t n, float *heap,
-                    double uniform)
+/* Weights are summed block by block, so that a draw walks through one block only. */
+enum { BLOCK = 256 };
+
+static double block_mass(const float *weights, size_t n, size_t first)
 {
-    float threshold = -INFINITY;
-    if (sampling->top_k > 0 && (size_t)sampling->top_k < n)
-        threshold = kth_largest(p, n, (size_t)sampling->top_k, heap);
-    float max = tw_row_max(p, n), inverse = (float)fmin(1.0 / sampling->temperature, FLT_MAX);
+    size_t end = n - first < BLOCK ? n : first + BLOCK;
+    double mass = 0;
+#pragma omp simd reduction(+ : mass)
+    for (size_t i = first; i < end; i++)
+        mass += weights[i];
+    return mass;
+}
+
+static double total_mass(const float *weights, size_t n)
+{
+    double mass = 0;
+    for (size_t first = 0; first < n; first += BLOCK)
+        mass += block_mass(weights, n, first);
+    return mass;
+}
+
+/* The token where the weights before it and its own pass uniform * their sum. */
+static int32_t draw(const float *weights, size_t n, double uniform)
+{
+    double left = uniform * total_mass(weights, n), mass;
+    size_t first = 0;
+    while (first + BLOCK < n && left >= (mass = block_mass(weights, n, first))) {
+        left -= mass;
+        first += BLOCK;
+    }
+    size_t end = n - first < BLOCK ? n : first + BLOCK;
+    for (size_t i = first; i < end; i++) {
+        left -= weights[i];
+        if (left < 0)
+            return (int32_t)i;
+    }
+    while (end > 1 && weights[end - 1] == 0) /* sums are rounded: the last one of weight */
+        end--;
+    return (int32_t)end - 1;
+}
+
+/* Order of the nucleus: a greater weight is a greater key, and so is, among equals, a lower id.
+ * Weights are not negative, so their bits are in their order. */
+static uint64_t key_of(float weight, size_t id)
+{
+    uint32_t bits;
+    memcpy(&bits, &weight, sizeof bits);
+    return (uint64_t)bits << 32 | (UINT32_MAX - (uint32_t)id);
+}
+
+static int32_t id_of(uint64_t key)
+{
+    return (int32_t)(UINT32_MAX - (uint32_t)key);
+}
+
+/* heap[at] sinks to its place in heap[count], greatest on top. */
+static void sink(uint64_t *heap, size_t count, size_t at)
+{
+    uint64_t key = heap[at];
+    for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        child += child + 1 < count && heap[child + 1] > heap[child];
+        if (heap[child] <= key)
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = key;
+}
+
+/* Draws from the likeliest tokens that together have top_p of the mass, in their order. They are
+ * taken from a heap one by one: a nucleus is small as a rule, and the rest needs no order. */
+static int32_t draw_nucleus(const float *weights, size_t n, double top_p, uint64_t *keys,
+                            double uniform)
+{
+    const double total = total_mass(weights, n), enough = top_p * total;
+    /* all that are lighter than this do not make up what a nucleus leaves out */
+    const double light = 0.5 * (total - enough) / (double)n;
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
-        if (p[i] >= threshold && p[i] > -INFINITY)
-            kept[count++] = (int32_t)i;
-    double total = 0;
-    for (size_t i = 0; i < count; i++) {
-        p[kept[i]] = tw_exp((p[kept[i]] - max) * inverse);
-        total += p[kept[i]];
+        if ((double)weights[i] > light)
+            keys[count++] = key_of(weights[i], i);
+    for (size_t i = count / 2; i-- > 0;)
+        sink(keys, count, i);
+    double mass = 0;
+    size_t left = count; /* of the heap; behind it, those taken, the first at the end */
+    while (left > 0 && mass < enough) {
+        uint64_t top = keys[0];
+        mass += weights[id_of(top)];
+        keys[0] = keys[--left];
+        sink(keys, left, 0);
+        keys[left] = top;
     }
-    if (sampling->top_p < 1) {
-        count = nucleus(kept, count, p, total, sampling->top_p);
-        total = 0;
-        for (size_t i = 0; i < count; i++)
-            total += p[kept[i]];
+    double rest = uniform * mass;
+    for (size_t i = count; i-- > left + 1;) {
+        rest -= weights[id_of(keys[i])];
+        if (rest < 0)
+            return id_of(keys[i]);
     }
-    double left = uniform * total;
-    for (size_t i = 0; i + 1 < count; i++) {
-        left -= p[kept[i]];
-        if (left < 0)
-            return kept[i];
-    }
-    return kept[count - 1];
+    return id_of(keys[left]);
+}
+
+static void make_room(tw_sampler *sampler, size_t vocabulary)
+{
+    if (sampler->room >= vocabulary)
+        return;
+    sampler->logits = tw_realloc(sampler->logits, 2 * vocabulary, sizeof *sampler->logits);
+    sampler->keys = tw_realloc(sampler->keys, vocabulary, sizeof *sampler->keys);
+    sampler->room = vocabulary;
+}
+
+static int32_t choose(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
+                      size_t n, double uniform)
+{
+    if (sampling->greedy)
+        return likeliest(logits, n);
+    float threshold = -INFINITY, *weights = sampler->logits;
+    if (sampling->top_k > 0 && (size_t)sampling->top_k < n)
+        threshold =
+            kth_largest(logits, n, (size_t)sampling->top_k, sampler->logits + sampler->room);
+    weigh(logits, n, threshold, (float)fmin(1.0 / sampling->temperature, FLT_MAX), weights);
+    return sampling->top_p < 1 ? draw_nucleus(weights, n, sampling->top_p, sampler->keys, uniform)
+                               : draw(weights, n, uniform);
 }
 
 tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
                         size_t vocabulary, const int32_t *seen, size_t seen_count,
                         const tw_stops *forbidden, double uniform)
 {
-    if (sampler->room < vocabulary) {
-        sampler->logits = tw_realloc(sampler->logits, 2 * vocabulary, sizeof *sampler->logits);
-        sampler->kept = tw_realloc(sampler->kept, vocabulary, sizeof *sampler->kept);
-        sampler->room = vocabulary;
-    }
-    float *work = sampler->logits;
-    memcpy(work, logits, vocabulary * sizeof *work);
-    float max = tw_row_max(work, vocabulary);
-    float log_sum = max + logf(tw_row_exp(work, vocabulary, max));
+    float max = tw_row_max(logits, vocabulary);
+    float log_sum = max + logf(tw_row_exp_sum(logits, vocabulary, max));
     if (!isfinite(log_sum)) /* one that is not a number makes the sum none */
         return (tw_draw){-1, log_sum};
-    memcpy(work, logits, vocabulary * sizeof *work);
-    if (sampling->repetition_penalty != 1)
-        penalise(work, logits, seen, seen_count, (float)sampling->repetition_penalty);
-    for (size_t i = 0; forbidden && i < forbidden->count; i++)
-        work[forbidden->ids[i]] = -INFINITY;
-    tw_draw drawn;
-    drawn.token = sampling->greedy ? likeliest(work, vocabulary)
-                                   : draw(sampling, work, sampler->kept, vocabulary,
-                                          work + sampler->room, uniform);
-    drawn.logprob = logits[drawn.token] - log_sum;
-    return drawn;
+    make_room(sampler, vocabulary);
+    const float *changed = logits;
+    if (sampling->repetition_penalty != 1 || forbidden) {
+        float *copy = sampler->logits;
+        memcpy(copy, logits, vocabulary * sizeof *copy);
+        if (sampling->repetition_penalty != 1)
+            penalise(copy, logits, seen, seen_count, (float)sampling->repetition_penalty);
+        for (size_t i = 0; forbidden && i < forbidden->count; i++)
+            copy[forbidden->ids[i]] = -INFINITY;
+        changed = copy;
+    }
+    int32_t token = choose(sampler, sampling, changed, vocabulary, uniform);
+    return (tw_draw){token, logits[token] - log_sum};
 }

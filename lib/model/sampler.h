@@ -43,15 +43,15 @@ typedef struct tw_draw {
 
 /* Scratch of one thread; zero-initialise, free with tw_sampler_free. */
 typedef struct tw_sampler {
-    float *logits;
-    int32_t *kept;
+    float *logits; /* [2 * room]: weights, then the heap of the k largest */
+    uint64_t *keys;
     size_t room;
 } tw_sampler;
 void tw_sampler_free(tw_sampler *sampler);
 
-/* Draws from logits[vocabulary] with one number uniform in [0, 1). seen[seen_count] are the
- * tokens before (read for the penalty only); those of `forbidden` (NULL: none) cannot be
- * drawn. */
+/* Draws from logits[vocabulary] with one number uniform in [0, 1): tokens share that interval in
+ * the order of their ids, with top_p < 1 in that of their probabilities. seen[seen_count] are the
+ * tokens before (read for the penalty only); those of `forbidden` (NULL: none) cannot be drawn. */
 tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
                         size_t vocabulary, const int32_t *seen, size_t seen_count,
                         const tw_stops *forbidden, double uniform);

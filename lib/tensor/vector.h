@@ -74,6 +74,16 @@ static inline float tw_row_exp(float *x, size_t n, float max)
     return sum;
 }
 
+/* That sum alone. */
+static inline float tw_row_exp_sum(const float *x, size_t n, float max)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++)
+        sum += tw_exp(x[i] - max);
+    return sum;
+}
+
 static inline void tw_row_scale(float *x, size_t n, float factor)
 {
     for (size_t i = 0; i < n; i++)
