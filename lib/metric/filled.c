@@ -10,7 +10,7 @@
 
 int tw_filled_check(const tw_model *model, const tw_template *template)
 {
-    const char *type = model->architecture->model_type;
+    const char *type = model->architecture->class_name;
     if (!model->architecture->masked)
         return tw_template_masked(template)
                    ? tw_fail("<mask> is for a masked language model; a causal one, as %s is, says "

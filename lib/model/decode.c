@@ -9,7 +9,6 @@
 #include "core/rng.h"
 #include "model/decode-beams.h"
 #include "model/prompt.h"
-#include "tensor/weight.h"
 
 /* A request under way. */
 typedef struct job {
@@ -200,8 +199,7 @@ static void draw_all(decoder *d, const float *hidden, size_t rows, strand *stran
     size_t width = d->model->config.hidden_size, vocabulary = d->model->config.vocab_size;
     for (size_t first = 0, i = 0; first < rows; first += LOGIT_ROWS) {
         size_t n = rows - first < LOGIT_ROWS ? rows - first : LOGIT_ROWS, last = i;
-        tw_weight_gemm_rows(true, n, hidden + first * width, width, d->model->output_embedding,
-                            d->logits, vocabulary);
+        tw_model_logits(d->model, hidden + first * width, n, d->logits);
         hide_padding(d, n);
         while (last < count && row_of[last] < first + n)
             last++;

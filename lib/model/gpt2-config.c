@@ -41,6 +41,7 @@ static int configure(const json_t *json, tw_config *config)
                           .heads = 12,
                           .max_positions = 1024,
                           .activation = TW_GELU_TANH,
+                          .pad = -1,
                           .initializer_range = 0.02};
     if (tw_config_size(json, "vocab_size", TW_MAX_VOCABULARY, &config->vocab_size) < 0 ||
         tw_config_size(json, "n_positions", TW_MAX_POSITIONS, &config->max_positions) < 0 ||

@@ -122,6 +122,7 @@ static int configure(const json_t *json, tw_config *config, const family *family
     double epsilon = 1e-6;
     *config = family->defaults;
     config->rope.theta = 10000;
+    config->pad = -1;
     config->initializer_range = 0.02;
     if (read_sizes(json, config) < 0 || tw_config_real(json, "rms_norm_eps", false, &epsilon) < 0 ||
         tw_config_real(json, "initializer_range", true, &config->initializer_range) < 0 ||

@@ -188,6 +188,7 @@ int tw_lora_write_config(const tw_model *model, const char *folder)
 {
     const struct tw_lora *lora = model->lora;
     const tw_lora_layers *layers = tw_lora_layers_of(model);
+    const char *task = model->architecture->masked ? NULL : layers->task;
     char *base = base_from(lora, folder), *path = tw_join_path(folder, CONFIG);
     bool whole = lora->alpha == floor(lora->alpha) && lora->alpha < 1e15;
     json_t *alpha = whole ? json_integer((json_int_t)lora->alpha) : json_real(lora->alpha);
@@ -199,8 +200,8 @@ int tw_lora_write_config(const tw_model *model, const char *folder)
         true, "layer_replication", "layers_pattern", "layers_to_transform", "loftq_config",
         "lora_alpha", alpha, "lora_dropout", 0.0, "megatron_config", "megatron_core",
         "megatron.core", "modules_to_save", "peft_type", "LORA", "r", (json_int_t)lora->rank,
-        "rank_pattern", "revision", "target_modules", lora->targets, "task_type", layers->task,
-        "use_dora", false, "use_rslora", false);
+        "rank_pattern", "revision", "target_modules", lora->targets, "task_type", task, "use_dora",
+        false, "use_rslora", false);
     int status = tw_json_write(path, json);
     json_decref(json);
     free(path);

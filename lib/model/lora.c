@@ -20,7 +20,7 @@ static const tw_lora_layers known[] = {
     {"qwen3", "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj", "q_proj,v_proj", TW_OUT_IN,
      "CAUSAL_LM"},
     {"t5", "q,k,v,o,wi,wi_0,wi_1,wo", "q,v", TW_OUT_IN, "SEQ_2_SEQ_LM"},
-    {"roberta", "query,key,value,dense", "query,value", TW_OUT_IN, NULL},
+    {"roberta", "query,key,value,dense", "query,value", TW_OUT_IN, "CAUSAL_LM"},
 };
 
 const tw_lora_layers *tw_lora_layers_of(const tw_model *model)

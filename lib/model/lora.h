@@ -80,7 +80,7 @@ typedef struct tw_lora_layers {
     const char *linear;   /* names of the linear layers, "a,b" */
     const char *defaults; /* PEFT's targets */
     tw_weight_layout layout;
-    const char *task; /* task_type */
+    const char *task; /* task_type, but of masked LMs, which have none */
 } tw_lora_layers;
 const tw_lora_layers *tw_lora_layers_of(const tw_model *model);
 

@@ -12,7 +12,9 @@ int tw_model_check_causal(const tw_model *model)
     if (!model->architecture->masked)
         return 0;
     tw_fail("model_type: %s is a masked language model, which cannot write text; it can judge it, "
-            "as a classifier (rank --by classifier) or for BERTScore (--bertscore-model)",
+            "as a classifier (rank --by classifier) or for BERTScore (--bertscore-model); "
+            "\"is_decoder\": true in its config.json makes a causal one of its weights, that must "
+            "be trained before it writes",
             model->architecture->model_type);
     return model->path ? tw_fail_in("%s", model->path) : -1;
 }
@@ -21,8 +23,9 @@ int tw_masked_lm_check(const tw_model *model)
 {
     if (model->architecture->masked)
         return 0;
-    return tw_fail("%s: model_type: %s is not a masked language model (roberta is)", model->path,
-                   model->architecture->model_type);
+    return tw_fail("%s: %s is not a masked language model (RobertaForMaskedLM is: model_type "
+                   "roberta, is_decoder not true)",
+                   model->path, model->architecture->class_name);
 }
 
 int tw_masked_lm_encode(const tw_model *model, const char *text, size_t length, tw_ids *ids)
@@ -61,7 +64,7 @@ int32_t tw_masked_lm_mask(const tw_model *model)
 tw_tensor *tw_masked_lm_states(const tw_model *model, tw_tape *tape, const tw_batch *batch,
                                size_t layers)
 {
-    return model->architecture->masked->states(model, tape, batch, layers);
+    return model->architecture->masked(model, tape, batch, layers);
 }
 
 /* What meets the output embedding, [count, hidden_size]. */
@@ -69,9 +72,7 @@ static tw_tensor *outputs(const tw_model *model, tw_tape *tape, const tw_batch *
                           const uint32_t *rows, size_t count)
 {
     tw_tensor *hidden = model->architecture->forward(model, tape, batch);
-    const tw_masked_lm *masked = model->architecture->masked;
-    hidden = tw_gather(tape, hidden, rows, count);
-    return masked ? masked->head(model, tape, hidden) : tw_model_states(model, tape, hidden);
+    return tw_model_states(model, tape, tw_gather(tape, hidden, rows, count));
 }
 
 /* logits[x->rows, id_count] of some ids only. */
@@ -93,12 +94,10 @@ void tw_lm_logits(const tw_model *model, tw_tape *tape, const tw_batch *batch, c
 {
     assert(!tw_tape_recording(tape));
     tw_tensor *x = outputs(model, tape, batch, rows, count);
-    if (ids) {
+    if (ids)
         some_logits(model, tape, x, ids, id_count, logits);
-    } else {
-        x = tw_linear(tape, x, model->output_embedding, model->output_bias, TW_OUT_IN);
-        memcpy(logits, x->x, x->rows * x->width * sizeof *logits);
-    }
+    else
+        tw_model_logits(model, x->x, x->rows, logits);
     tw_tape_reset(tape);
 }
 

@@ -6,9 +6,11 @@
 /* Masked language models (RoBERTa): every token sees its whole text, and the head says which
  * token stands at a place. A text is one segment of a batch, a root, with its special tokens
  * around it (tw_masked_lm_encode). Such a model does not write: what samples, trains or learns
- * guidance refuses it with tw_model_check_causal. */
+ * guidance refuses it with tw_model_check_causal. With "is_decoder": true in its config.json it
+ * is a causal LM (roberta.h), and no masked one any more. */
 
-/* 0, or -1 when model is a masked LM, with a message that says what it is for. */
+/* 0, or -1 when model is a masked LM, with a message that says what it is for and how its weights
+ * become a causal LM's. */
 int tw_model_check_causal(const tw_model *model);
 
 /* 0, or -1 with a message when it is not one. What follows is for masked LMs only, but for tw_lm_*.

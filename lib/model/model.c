@@ -12,6 +12,8 @@
 #include "model/config.h"
 #include "model/lora.h"
 #include "model/weights.h"
+#include "tensor/vector.h"
+#include "tensor/weight.h"
 
 static const tw_architecture *const architectures[] = {
     &tw_gpt2, &tw_llama, &tw_mistral, &tw_qwen2, &tw_qwen3, &tw_roberta, &tw_t5};
@@ -35,6 +37,12 @@ static int configure(tw_model *model)
         return tw_fail("model_type: %s is not supported (gpt2, llama, mistral, qwen2, qwen3, "
                        "roberta and t5 are)",
                        type);
+    const tw_architecture *decoder = model->architecture->decoder;
+    bool decodes = false;
+    if (decoder && tw_config_flag(model->json, "is_decoder", &decodes) < 0)
+        return -1;
+    if (decodes)
+        model->architecture = decoder;
     return model->architecture->configure(model->json, &model->config);
 }
 
@@ -209,7 +217,18 @@ tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uin
 tw_tensor *tw_model_states(const tw_model *model, tw_tape *tape, tw_tensor *hidden)
 {
     const float scale = model->config.logit_scale;
+    if (model->architecture->head)
+        return model->architecture->head(model, tape, hidden);
     return scale == 0 || scale == 1 ? hidden : tw_scale(tape, hidden, scale);
+}
+
+void tw_model_logits(const tw_model *model, const float *states, size_t rows, float *logits)
+{
+    const size_t width = model->config.hidden_size, vocabulary = model->config.vocab_size;
+    const tw_tensor *bias = model->output_bias;
+    tw_weight_gemm_rows(true, rows, states, width, model->output_embedding, logits, vocabulary);
+    for (size_t i = 0; bias && i < rows; i++)
+        tw_row_axpy(logits + i * vocabulary, bias->x, vocabulary, 1);
 }
 
 void tw_model_free(tw_model *model)

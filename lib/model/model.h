@@ -33,8 +33,8 @@ typedef struct tw_config {
     bool qkv_bias, output_bias, mlp_bias;
     bool head_norms; /* queries and keys are normalised, a head at a time */
     tw_rope_config rope;
-    int32_t pad; /* pad_token_id, where it matters: in a masked LM, in an encoder-decoder */
-    /* Of a masked LM, where positions of text begin behind the padding token's number. */
+    int32_t pad; /* pad_token_id, where it matters: in RoBERTa, in an encoder-decoder; else -1 */
+    /* Of RoBERTa, where positions of text begin behind the padding token's number. */
     size_t token_types; /* embeddings of which the first is added to every token */
     /* Of an encoder-decoder (t5.h); `layers` are its decoder's. */
     size_t encoder_layers;        /* 0: there is no encoder beside a decoder */
@@ -50,16 +50,6 @@ static inline bool tw_has_encoder(const tw_config *config)
 }
 
 typedef struct tw_model tw_model;
-
-/* What makes an architecture that of a masked LM (masked-lm.h). */
-typedef struct tw_masked_lm {
-    /* Hidden states after the first `layers` blocks, [batch->rows, hidden_size]. */
-    tw_tensor *(*states)(const tw_model *model, tw_tape *tape, const tw_batch *batch,
-                         size_t layers);
-    /* What the head makes of the last states, [rows, hidden_size], before they meet the output
-     * embedding and bias. */
-    tw_tensor *(*head)(const tw_model *model, tw_tape *tape, tw_tensor *states);
-} tw_masked_lm;
 
 /* One architecture: one file of forward code. */
 typedef struct tw_architecture {
@@ -90,7 +80,17 @@ typedef struct tw_architecture {
      * prompt.h adds it. */
     tw_tensor *(*forward)(const tw_model *model, tw_tape *tape, const tw_batch *batch);
 
-    const tw_masked_lm *masked; /* NULL: a causal LM, which writes */
+    /* What its head makes of hidden states (any rows of them) before they meet the output embedding
+     * and bias, the same shape; NULL: they are as they are. */
+    tw_tensor *(*head)(const tw_model *model, tw_tape *tape, tw_tensor *hidden);
+
+    /* Of a masked LM (masked-lm.h): hidden states after the first `layers` blocks,
+     * [batch->rows, hidden_size]; NULL: a causal LM, which writes. */
+    tw_tensor *(*masked)(const tw_model *model, tw_tape *tape, const tw_batch *batch,
+                         size_t layers);
+
+    /* What the model_type is where config.json says "is_decoder": true; NULL: the same. */
+    const struct tw_architecture *decoder;
 } tw_architecture;
 
 /* NULL for a type that is not known (no message). */
@@ -145,8 +145,13 @@ tw_params *tw_model_trained(tw_model *model);
 /* From scratch: config.json and a tokenizer; trainable. */
 tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed);
 
-/* States to be multiplied with the output embedding, from hidden states (any rows of them). */
+/* States to be multiplied with the output embedding, from hidden states (any rows of them); the
+ * output bias comes on top. */
 tw_tensor *tw_model_states(const tw_model *model, tw_tape *tape, tw_tensor *hidden);
+
+/* logits[rows, vocab_size] of such states[rows, hidden_size]. A row's do not depend on the others.
+ */
+void tw_model_logits(const tw_model *model, const float *states, size_t rows, float *logits);
 
 /* Writes config.json, generation_config.json, model.safetensors and the tokenizer's
  * files, or the adapter alone, into an existing folder (see tw_folder_begin). */

@@ -8,10 +8,8 @@
 #include "model/roberta.h"
 
 /* Fields that change what the forward pass computes, with the only value it knows. */
-static const tw_fixed_field fixed_fields[] = {{"is_decoder", false},
-                                              {"add_cross_attention", false},
-                                              {"is_encoder_decoder", false},
-                                              {"tie_word_embeddings", true}};
+static const tw_fixed_field fixed_fields[] = {
+    {"add_cross_attention", false}, {"is_encoder_decoder", false}, {"tie_word_embeddings", true}};
 
 static int read_activation(const json_t *json, tw_activation_kind *kind)
 {
@@ -192,26 +190,21 @@ static void initialise(tw_model *model, uint64_t seed)
     memset(roberta->positions->x + pad * w, 0, w * sizeof *roberta->positions->x);
 }
 
-/* Constants that old versions of transformers saved, and the pooler, which is for what a masked
- * LM does not do. */
+/* Constants that old versions of transformers saved, and the pooler, which is for what an LM does
+ * not do. */
 static bool is_buffer(const char *name)
 {
     return strstr(name, "embeddings.position_ids") || strstr(name, "embeddings.token_type_ids") ||
            strstr(name, "pooler.dense.");
 }
 
-static const tw_masked_lm masked = {tw_roberta_states, tw_roberta_head};
+#define LANGUAGE_MODEL(class)                                                                      \
+    .model_type = "roberta", .class_name = (class), .prefix = "roberta.",                          \
+    .tied = "lm_head.decoder.weight", .tied_bias = "lm_head.decoder.bias", .is_buffer = is_buffer, \
+    .configure = configure, .declare = declare, .initialise = initialise,                          \
+    .forward = tw_roberta_forward, .head = tw_roberta_head
 
-const tw_architecture tw_roberta = {
-    .model_type = "roberta",
-    .class_name = "RobertaForMaskedLM",
-    .prefix = "roberta.",
-    .tied = "lm_head.decoder.weight",
-    .tied_bias = "lm_head.decoder.bias",
-    .is_buffer = is_buffer,
-    .configure = configure,
-    .declare = declare,
-    .initialise = initialise,
-    .forward = tw_roberta_forward,
-    .masked = &masked,
-};
+static const tw_architecture causal = {LANGUAGE_MODEL("RobertaForCausalLM")};
+
+const tw_architecture tw_roberta = {LANGUAGE_MODEL("RobertaForMaskedLM"),
+                                    .masked = tw_roberta_states, .decoder = &causal};

@@ -2,13 +2,14 @@
 
 #include <math.h>
 
-/* RoBERTa (Liu et al. 2019): post-norm encoder, learned positions. Reference: transformers,
- * modeling_roberta.py. */
+/* RoBERTa (Liu et al. 2019): post-norm, learned positions, an encoder or a decoder. Reference:
+ * transformers, modeling_roberta.py. */
 
 typedef struct pass {
     const tw_config *config;
     tw_tape *tape;
     const tw_batch *batch;
+    bool causal;
 } pass;
 
 static tw_tensor *linear(const pass *pass, tw_tensor *x, const roberta_linear *linear)
@@ -21,7 +22,8 @@ static tw_tensor *norm(const pass *pass, tw_tensor *x, const roberta_norm *norm)
     return tw_layer_norm(pass->tape, x, norm->gain, norm->bias, pass->config->norm_epsilon);
 }
 
-/* Tokens that are not padding count from pad + 1 on; padding stays at its own number. */
+/* Positions of a text that is all there: tokens that are not padding count from pad + 1 on; padding
+ * stays at its own number. */
 static void number(const tw_batch *batch, int32_t pad, int32_t *positions)
 {
     for (size_t s = 0; s < batch->count; s++) {
@@ -32,12 +34,19 @@ static void number(const tw_batch *batch, int32_t pad, int32_t *positions)
     }
 }
 
+/* Those of a text that is read in pieces. */
+static void go_on(const tw_batch *batch, int32_t pad, int32_t *positions)
+{
+    for (size_t row = 0; row < batch->rows; row++)
+        positions[row] = batch->tokens[row] == pad ? pad : pad + 1 + batch->positions[row];
+}
+
 static tw_tensor *embed(const pass *pass, const roberta *roberta)
 {
     tw_arena *arena = tw_tape_arena(pass->tape);
     tw_batch placed = *pass->batch, types = *pass->batch;
     placed.positions = tw_arena_alloc(arena, placed.rows, sizeof *placed.positions);
-    number(pass->batch, pass->config->pad, placed.positions);
+    (pass->causal ? go_on : number)(pass->batch, pass->config->pad, placed.positions);
     types.tokens = tw_arena_zero(arena, types.rows, sizeof *types.tokens);
     tw_tensor *x = tw_embedding(pass->tape, roberta->words, roberta->positions, &placed);
     x = tw_add(pass->tape, x, tw_embedding(pass->tape, roberta->types, NULL, &types));
@@ -52,7 +61,7 @@ static tw_tensor *attend(const pass *pass, const roberta_layer *layer, size_t in
                                 .head_size = config->head_size,
                                 .layer = index,
                                 .scale = 1.0f / sqrtf((float)config->head_size),
-                                .bidirectional = true};
+                                .bidirectional = !pass->causal};
     tw_columns q = {linear(pass, x, &layer->q), 0}, k = {linear(pass, x, &layer->k), 0};
     tw_columns v = {linear(pass, x, &layer->v), 0};
     return linear(pass, tw_attention(pass->tape, q, k, v, &shape, pass->batch), &layer->o);
@@ -68,7 +77,7 @@ tw_tensor *tw_roberta_states(const tw_model *model, tw_tape *tape, const tw_batc
                              size_t layers)
 {
     const roberta *roberta = model->state;
-    const pass pass = {&model->config, tape, batch};
+    const pass pass = {&model->config, tape, batch, !model->architecture->masked};
     tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
     tw_tensor *x = tw_tape_keep(tape, mark, embed(&pass, roberta));
     for (size_t i = 0; i < layers; i++) {
@@ -85,10 +94,10 @@ tw_tensor *tw_roberta_forward(const tw_model *model, tw_tape *tape, const tw_bat
     return tw_roberta_states(model, tape, batch, model->config.layers);
 }
 
-tw_tensor *tw_roberta_head(const tw_model *model, tw_tape *tape, tw_tensor *states)
+tw_tensor *tw_roberta_head(const tw_model *model, tw_tape *tape, tw_tensor *hidden)
 {
     const roberta *roberta = model->state;
-    const pass pass = {&model->config, tape, NULL};
-    tw_tensor *x = linear(&pass, states, &roberta->head);
+    const pass pass = {.config = &model->config, .tape = tape};
+    tw_tensor *x = linear(&pass, hidden, &roberta->head);
     return norm(&pass, tw_activate(tape, x, TW_GELU_ERF), &roberta->head_norm);
 }

@@ -3,13 +3,23 @@
 
 #include "model/model.h"
 
-/* RoBERTa, a masked LM, shared by its two files: roberta-config.c (fields, parameters, initial
- * values, the definition of tw_roberta) and roberta.c (forward pass). x is norm(word + position
- * + type of token 0); a block is
- *   x = attention_norm(x + o(attention(q(x), k(x), v(x)))), attention to the whole text,
+/* RoBERTa, shared by its two files: roberta-config.c (fields, parameters, initial values, the
+ * definition of tw_roberta) and roberta.c (forward pass). x is norm(word + position + type of
+ * token 0); a block is
+ *   x = attention_norm(x + o(attention(q(x), k(x), v(x)))),
  *   x = mlp_norm(x + down(act(up(x)))),
  * and the head norm(gelu(dense(x))). Matrices are TW_OUT_IN. w is hidden_size, n is
- * intermediate_size. Positions count the tokens that are not padding, from pad + 1 on. */
+ * intermediate_size.
+ *
+ * It is a masked LM, RobertaForMaskedLM, whose tokens see their whole text. Positions count the
+ * tokens that are not padding, from pad + 1 on.
+ *
+ * With "is_decoder": true it is a causal LM with the same parameters, RobertaForCausalLM. Positions
+ * count all tokens, from pad + 1 on; but for a padding token itself, whose position is `pad`: so
+ * counts transformers while it writes with its cache. (Read all at once there, tokens behind
+ * padding stand one earlier. Only a model that writes padding can tell.) Prompts begin with <s>
+ * where the tokenizer puts it before a text; the </s> that it puts after one does not close a
+ * prompt, but a completion, where it is the end of sequence: <s> prompt completion </s>. */
 
 typedef struct roberta_linear {
     tw_tensor *weight; /* [out, in] */
@@ -38,10 +48,10 @@ typedef struct roberta {
     roberta_layer layers[]; /* [config.layers] */
 } roberta;
 
-/* roberta.c: see tw_masked_lm, and tw_architecture's forward (all layers). */
+/* roberta.c: tw_architecture's masked, head, and forward (all layers). */
 tw_tensor *tw_roberta_states(const tw_model *model, tw_tape *tape, const tw_batch *batch,
                              size_t layers);
-tw_tensor *tw_roberta_head(const tw_model *model, tw_tape *tape, tw_tensor *states);
+tw_tensor *tw_roberta_head(const tw_model *model, tw_tape *tape, tw_tensor *hidden);
 tw_tensor *tw_roberta_forward(const tw_model *model, tw_tape *tape, const tw_batch *batch);
 
 #endif

@@ -39,10 +39,9 @@ static int save_config(const tw_model *model, const char *folder)
     json_object_set_new(json, "torch_dtype", json_string("float32"));
     set_token(json, "bos_token_id", model->config.bos);
     set_stops(json, &model->config);
-    if (tw_has_encoder(&model->config)) {
+    set_token(json, "pad_token_id", model->config.pad);
+    if (tw_has_encoder(&model->config))
         set_token(json, "decoder_start_token_id", model->config.start);
-        set_token(json, "pad_token_id", model->config.pad);
-    }
     int status = write_in(folder, "config.json", json);
     json_decref(json);
     return status;
@@ -54,8 +53,8 @@ static int save_generation_config(const tw_model *model, const char *folder)
     const tw_config *config = &model->config;
     set_token(json, "bos_token_id", config->bos);
     set_stops(json, config);
-    /* Generation in transformers wants one; padding never reaches this model. */
-    set_token(json, "pad_token_id", tw_has_encoder(config) ? config->pad : config->eos);
+    /* Generation in transformers wants one; to models that have none it never comes. */
+    set_token(json, "pad_token_id", config->pad >= 0 ? config->pad : config->eos);
     if (tw_has_encoder(config))
         set_token(json, "decoder_start_token_id", config->start);
     int status = write_in(folder, "generation_config.json", json);

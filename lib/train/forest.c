@@ -78,6 +78,7 @@ double tw_forest_loss(tw_forest *forest, const tw_model *model, tw_tape *tape)
     tw_token_loss loss = {.targets = forest->ids,
                           .nll_weight = forest->nll_weight,
                           .entropy_weight = forest->entropy_weight,
+                          .bias = model->output_bias,
                           .nll = forest->nll,
                           .entropy = forest->entropy};
     double total = tw_cross_entropy(tape, hidden, model->output_embedding, &loss);

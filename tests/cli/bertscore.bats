@@ -59,7 +59,8 @@ setup() {
     run -1 --separate-stderr rank -q --plain --by bertscore --bertscore-model "$MODEL" --bertscore-layer 4 groups.jsonl
     [ "$stderr" = "rank: $MODEL: layer 4: the model has 3" ]
     run -1 --separate-stderr score -q --metrics bertscore --bertscore-model "$FIXTURES/gpt2" groups.jsonl
-    [ "$stderr" = "score: $FIXTURES/gpt2: model_type: gpt2 is not a masked language model (roberta is)" ]
+    local wanted='is not a masked language model (RobertaForMaskedLM is: model_type roberta, is_decoder not true)'
+    [ "$stderr" = "score: $FIXTURES/gpt2: GPT2LMHeadModel $wanted" ]
     echo '{"prompt":"p","samples":[{"text":"x"}]}' >lacking.jsonl
     run -1 --separate-stderr score -q --metrics bertscore --bertscore-model "$MODEL" lacking.jsonl
     [ "$stderr" = "score: lacking.jsonl:1: completion: expected a string for bertscore to compare with, got nothing" ]

@@ -137,9 +137,9 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
     by=(rank -q --by classifier prompts.jsonl)
     refused 1 '--verbalizers: " fonts": expected one token, got 2: "▁fo", "nts"' \
         "${by[@]}" "${judge[@]}" --verbalizers ' images, fonts'
-    refused 1 '--template: <mask> is for a masked language model; a causal one, as gpt2 is*' \
+    refused 1 '--template: <mask> is for a masked language model; a causal one, as GPT2LMHeadModel is*' \
         "${by[@]}" "${judge[@]}" --template '{text} {prompt} <mask>'
-    refused 1 '--template: expected <mask>, the place that a masked language model, as roberta is*' "${by[@]}" \
+    refused 1 '--template: expected <mask>, the place that a masked language model, as RobertaForMaskedLM is*' "${by[@]}" \
         --classifier "$FIXTURES/roberta/tiny" --verbalizers ' files, code' --examples examples.jsonl \
         --template '{text} {prompt}'
     refused 1 '*/t5/v10: t5 is an encoder-decoder; expected a masked or a causal language model' "${by[@]}" \

@@ -15,7 +15,9 @@ refused() {
     [ -z "$output" ]
     local wanted="${1##*/}: $MODEL: model_type: roberta is a masked language model, which cannot write text; it can"
     [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ $stderr == "$wanted judge it, as a classifier (rank --by classifier) or for BERTScore (--bertscore-model)" ]]
+    wanted+=" judge it, as a classifier (rank --by classifier) or for BERTScore (--bertscore-model);"
+    wanted+=' "is_decoder": true in its config.json makes a causal one of its weights, that must be trained before it'
+    [ "$stderr" = "$wanted writes" ]
 }
 
 @test "sample refuses it" { refused sample -q --plain -m "$MODEL"; }

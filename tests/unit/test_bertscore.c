@@ -124,7 +124,8 @@ static void takes_the_layer(void **state)
     assert_null(tw_bertscore_open(&(tw_bertscore_options){TINY, 4, NULL, 100}));
     assert_string_equal(TINY ": layer 4: the model has 3", tw_error());
     assert_null(tw_bertscore_open(&(tw_bertscore_options){GPT2, 1, NULL, 100}));
-    assert_string_equal(GPT2 ": model_type: gpt2 is not a masked language model (roberta is)",
+    assert_string_equal(GPT2 ": GPT2LMHeadModel is not a masked language model (RobertaForMaskedLM "
+                             "is: model_type roberta, is_decoder not true)",
                         tw_error());
 }
 

@@ -263,10 +263,12 @@ static void initialises(void **state)
     for (size_t i = 0; i < w; i++)
         assert_true(words[pad * w + i] == 0.0F && words[(pad + 1) * w + i] != 0.0F);
     assert_int_equal(-1, tw_model_check_causal(model));
-    assert_string_equal("model_type: roberta is a masked language model, which cannot write text; "
-                        "it can judge it, as a classifier (rank --by classifier) or for BERTScore "
-                        "(--bertscore-model)",
-                        tw_error());
+    assert_string_equal(
+        "model_type: roberta is a masked language model, which cannot write text; "
+        "it can judge it, as a classifier (rank --by classifier) or for BERTScore "
+        "(--bertscore-model); \"is_decoder\": true in its config.json makes a causal "
+        "one of its weights, that must be trained before it writes",
+        tw_error());
     tw_model_free(model);
     free(config);
 }

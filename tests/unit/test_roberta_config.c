@@ -33,7 +33,6 @@ static const struct {
     {"{\"position_embedding_type\": \"relative_key\"}",
      "position_embedding_type: relative_key is not supported (absolute is)"},
     {"{\"position_embedding_type\": false}", "position_embedding_type: expected text"},
-    {"{\"is_decoder\": true}", "is_decoder: true is not supported"},
     {"{\"is_encoder_decoder\": true}", "is_encoder_decoder: true is not supported"},
     {"{\"add_cross_attention\": true}", "add_cross_attention: true is not supported"},
     {"{\"tie_word_embeddings\": false}", "tie_word_embeddings: false is not supported"},
