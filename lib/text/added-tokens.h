@@ -19,12 +19,15 @@ typedef struct tw_added_token {
     bool strip_left, strip_right; /* blanks beside it belong to it */
     bool single_word;             /* not where a letter or digit is beside it */
     bool normalized;              /* looked for after normalization */
+    bool special;                 /* of two that look for the same the special one is found, */
+    size_t rank;                  /* then that which came first */
 } tw_added_token;
 
 typedef struct tw_added_tokens {
     tw_added_token *all; /* by the first byte of what is looked for, the longest first */
     size_t count;
     size_t first[257]; /* those that begin with byte b: first[b] .. first[b + 1] */
+    size_t pieces;     /* of the vocabulary without them */
 } tw_added_tokens;
 
 /* From the list (NULL: none). Those that the vocabulary lacks are added to it, the special
@@ -33,6 +36,14 @@ typedef struct tw_added_tokens {
 int tw_added_tokens_read(tw_added_tokens *added, const json_t *list,
                          const tw_normalizer *normalizer, bool byte_level,
                          tw_vocabulary *vocabulary);
+
+/* More of them, a list as tw_config_tokens makes: those that are there get the flags told, the
+ * others the ids that follow. As with `tokenizers`, who is sought before normalization and then
+ * again after it is found both times, and a special token goes on being sought as it was. -1 with
+ * a message that says where it was told when a token has another id than the list tells. */
+int tw_added_tokens_extend(tw_added_tokens *added, const json_t *more,
+                           const tw_normalizer *normalizer, bool byte_level,
+                           tw_vocabulary *vocabulary);
 void tw_added_tokens_clear(tw_added_tokens *added);
 
 /* A part of a text: an added token, or (NULL) text between. Returns < 0 to stop. */

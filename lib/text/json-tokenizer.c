@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/rng.h"
 #include "text/added-tokens.h"
 #include "text/bpe.h"
 #include "text/field.h"
@@ -22,6 +23,7 @@
 struct tw_json_tokenizer {
     tw_vocabulary vocabulary;
     tw_added_tokens added;
+    size_t own_size; /* of the vocabulary without what other files bring */
     tw_normalizer *normalizer;
     tw_pre_tokenizer *pre;
     tw_bpe *bpe; /* of the two, the one that there is */
@@ -52,7 +54,7 @@ static int read_model(tw_json_tokenizer *t, const json_t *model)
     return t->bpe ? 0 : -1;
 }
 
-static int read_parts(tw_json_tokenizer *t, const json_t *json)
+static int read_parts(tw_json_tokenizer *t, const json_t *json, const json_t *more)
 {
     if (!json_is_object(json))
         return tw_fail("expected an object");
@@ -71,6 +73,9 @@ static int read_parts(tw_json_tokenizer *t, const json_t *json)
     if (tw_added_tokens_read(&t->added, json_object_get(json, "added_tokens"), t->normalizer,
                              t->byte_level, &t->vocabulary) < 0)
         return tw_fail_in("added_tokens");
+    t->own_size = t->vocabulary.size;
+    if (tw_added_tokens_extend(&t->added, more, t->normalizer, t->byte_level, &t->vocabulary) < 0)
+        return -1;
     if (tw_post_processor_read(json_object_get(json, "post_processor"), t->vocabulary.size,
                                &t->affixes) < 0)
         return tw_fail_in("post_processor");
@@ -104,10 +109,10 @@ static void show_all(tw_json_tokenizer *t)
     }
 }
 
-tw_json_tokenizer *tw_json_tokenizer_new(const json_t *json)
+tw_json_tokenizer *tw_json_tokenizer_new(const json_t *json, const json_t *more)
 {
     tw_json_tokenizer *t = tw_alloc(1, sizeof *t);
-    if (read_parts(t, json) < 0) {
+    if (read_parts(t, json, more) < 0) {
         tw_json_tokenizer_free(t);
         return NULL;
     }
@@ -138,6 +143,22 @@ void tw_json_tokenizer_free(tw_json_tokenizer *t)
 const tw_affixes *tw_json_tokenizer_affixes(const tw_json_tokenizer *t)
 {
     return &t->affixes;
+}
+
+bool tw_json_tokenizer_brought(const tw_json_tokenizer *t, int32_t id)
+{
+    return id >= 0 && (size_t)id >= t->own_size;
+}
+
+uint64_t tw_json_tokenizer_digest(const tw_json_tokenizer *t)
+{
+    uint64_t digest = 0;
+    for (size_t id = t->own_size; id < t->vocabulary.size; id++) {
+        const char *text = t->vocabulary.pieces[id].text;
+        const uint64_t both[] = {digest, tw_hash(text, strlen(text))};
+        digest = tw_hash(both, sizeof both);
+    }
+    return digest;
 }
 
 int32_t tw_json_tokenizer_size(const tw_json_tokenizer *t)
@@ -187,7 +208,7 @@ static int put_segment(void *context, const tw_added_token *token, const char *t
         tw_ids_put(&p->ids, &token->id, 1);
         return 0;
     }
-    tw_normal normal;
+    tw_normalized normal;
     int status = tw_normalize(p->tokenizer->normalizer, text, length, &normal);
     if (status == 0) {
         p->lead = text == p->text ? normal.lead : 0;

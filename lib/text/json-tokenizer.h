@@ -2,6 +2,7 @@
 #define TW_TEXT_JSON_TOKENIZER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,12 +14,19 @@
  * encode(text, add_special_tokens=False). Thread-safe. */
 typedef struct tw_json_tokenizer tw_json_tokenizer;
 
-/* From the whole of the file. NULL with a message that names the field. */
-tw_json_tokenizer *tw_json_tokenizer_new(const json_t *json);
+/* From the whole of the file, and the tokens that other files add (tw_config_tokens; NULL: none).
+ * NULL with a message that names the field. */
+tw_json_tokenizer *tw_json_tokenizer_new(const json_t *json, const json_t *more);
 void tw_json_tokenizer_free(tw_json_tokenizer *tokenizer); /* accepts NULL */
 
 /* What its post-processor puts around a text. Borrowed. */
 const tw_affixes *tw_json_tokenizer_affixes(const tw_json_tokenizer *tokenizer);
+
+/* Whether other files brought the token in addition. */
+bool tw_json_tokenizer_brought(const tw_json_tokenizer *tokenizer, int32_t id);
+
+/* Of all those; 0: none. */
+uint64_t tw_json_tokenizer_digest(const tw_json_tokenizer *tokenizer);
 
 /* One above the largest id. */
 int32_t tw_json_tokenizer_size(const tw_json_tokenizer *tokenizer);

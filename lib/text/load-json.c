@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "text/config-tokens.h"
 #include "text/merges-file.h"
 #include "text/token-roles.h"
 
@@ -46,15 +47,24 @@ static int find_affixes(const tw_json_tokenizer *tokenizer, tw_tokenizer_kind ki
     return 0;
 }
 
+static tw_json_tokenizer *build_json(json_t *const parsed[TW_FILES])
+{
+    json_t *more = tw_config_tokens(parsed[TW_FILE_JSON], parsed[TW_FILE_CONFIG],
+                                    parsed[TW_FILE_SPECIAL], parsed[TW_FILE_ADDED]);
+    tw_json_tokenizer *tokenizer = more ? tw_json_tokenizer_new(parsed[TW_FILE_JSON], more) : NULL;
+    json_decref(more);
+    return tokenizer;
+}
+
 static tw_json_tokenizer *build(const tw_tokenizer_files *files, json_t *const parsed[TW_FILES])
 {
     if (files->kind == TW_TOKENIZER_JSON)
-        return tw_json_tokenizer_new(parsed[TW_FILE_JSON]);
+        return build_json(parsed);
     json_t *described =
         tw_merges_file_describe(parsed[TW_FILE_VOCAB], files->files[TW_FILE_MERGES].bytes,
                                 files->files[TW_FILE_MERGES].size, parsed[TW_FILE_CONFIG],
                                 parsed[TW_FILE_SPECIAL], parsed[TW_FILE_ADDED]);
-    tw_json_tokenizer *tokenizer = described ? tw_json_tokenizer_new(described) : NULL;
+    tw_json_tokenizer *tokenizer = described ? tw_json_tokenizer_new(described, NULL) : NULL;
     json_decref(described);
     return tokenizer;
 }

@@ -273,11 +273,11 @@ void tw_normalizer_free(tw_normalizer *normalizer)
 }
 
 int tw_normalize(const tw_normalizer *normalizer, const char *text, size_t length,
-                 tw_normal *normal)
+                 tw_normalized *normal)
 {
     output next = {.limit = GROWTH * length + SPARE,
                    .lead = length > 0 ? tw_utf8_broken(text, length) : 0};
-    *normal = (tw_normal){.text = text, .length = length};
+    *normal = (tw_normalized){.text = text, .length = length};
     for (size_t i = 0; i < normalizer->count && normal->length > 0; i++) {
         const step *s = &normalizer->steps[i];
         next.text = (tw_bytes){0};

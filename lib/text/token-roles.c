@@ -18,9 +18,10 @@ const char *tw_token_content(const json_t *token)
 
 bool tw_token_role(const json_t *config, const json_t *map, int role, const json_t **token)
 {
-    const json_t *named = json_object_get(config, tw_role_names[role]);
+    const bool alone = json_object_get(config, "added_tokens_decoder") != NULL;
+    const json_t *named = alone ? NULL : json_object_get(map, tw_role_names[role]);
     if (!named)
-        named = json_object_get(map, tw_role_names[role]);
+        named = json_object_get(config, tw_role_names[role]);
     *token = tw_token_content(named) ? named : NULL;
     return named != NULL;
 }

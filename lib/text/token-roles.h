@@ -9,7 +9,8 @@
 #include "text/sentencepiece.h"
 
 /* What tokenizer_config.json and special_tokens_map.json say of a vocabulary's special
- * tokens. Each of the two may be NULL. */
+ * tokens. Each of the two may be NULL. As with transformers the second goes first, but where the
+ * first has an added_tokens_decoder the second is not looked at. */
 
 enum { TW_BOS, TW_EOS, TW_UNKNOWN, TW_PAD, TW_CLS, TW_SEP, TW_MASK, TW_ROLES };
 extern const char *const tw_role_names[TW_ROLES]; /* "bos_token" ... */

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/rng.h"
 #include "text/json-tokenizer.h"
 #include "text/load-json.h"
 #include "text/post-processor.h"
@@ -145,8 +146,12 @@ int32_t tw_tokenizer_find(const tw_tokenizer *tokenizer, const char *piece)
                            : tw_spiece_find(tokenizer->spiece, piece);
 }
 
+/* A token that special_tokens_map.json brings is not named again, for its id is that of its place
+ * there. */
 static void set_piece(json_t *config, const tw_tokenizer *tokenizer, const char *key, int32_t id)
 {
+    if (tokenizer->json && tw_json_tokenizer_brought(tokenizer->json, id))
+        return;
     const char *piece = tw_tokenizer_piece(tokenizer, id);
     json_object_set_new(config, key, piece ? json_string(piece) : json_null());
 }
@@ -212,5 +217,7 @@ int tw_tokenizer_save_t5(const tw_tokenizer *tokenizer, const char *folder)
 
 uint64_t tw_tokenizer_digest(const tw_tokenizer *tokenizer)
 {
-    return tw_tokenizer_files_digest(&tokenizer->files);
+    const uint64_t both[] = {tw_tokenizer_files_digest(&tokenizer->files),
+                             tokenizer->json ? tw_json_tokenizer_digest(tokenizer->json) : 0};
+    return both[1] ? tw_hash(both, sizeof both) : both[0];
 }

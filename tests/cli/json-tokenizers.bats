@@ -47,6 +47,25 @@ setup() {
     [ "$(jq .vocab_size t5/config.json)" -gt "$(jq '[.[]] | max' t5/added_tokens.json)" ]
 }
 
+@test "tokens that only the files beside tokenizer.json name: of the vocabulary, carried along" {
+    mkdir more
+    cp "$FIXTURES/tokenizers/gpt2/tokenizer.json" more/
+    size=$(jq '[.added_tokens[].id] | max + 1' more/tokenizer.json)
+    echo '{"pad_token":"<pad>","model_max_length":64}' >more/tokenizer_config.json
+    echo '{"eos_token":{"content":"<end>","lstrip":true}}' >more/special_tokens_map.json
+    fine-tune -q --init config.json --tokenizer more -o made --steps 1 -b 3 train.jsonl
+    for file in more/*; do cmp "$file" "made/${file##*/}"; done
+    [ "$(jq .vocab_size made/config.json)" = $((size + 2)) ]
+    [ "$(jq .eos_token_id made/config.json)" = "$size" ]
+    sample -q --plain -m made --max-new-tokens 4 -s 1 train.jsonl >samples
+    jq -e -s 'length == 3' samples
+    # A vocabulary without room for one more, and an id that is another's.
+    jq '.mask_token = "<more>"' more/tokenizer_config.json >made/tokenizer_config.json
+    refused 1 'a tokenizer of another vocabulary size' sample -m made train.jsonl
+    jq '.added_tokens_decoder = {"3": {"content": "<pad>"}}' more/tokenizer_config.json >made/tokenizer_config.json
+    refused 1 "tokenizer_config.json: added_tokens_decoder: 3: '<pad>' has id" sample -m made train.jsonl
+}
+
 @test "tokens are shown as text" {
     printf '%s\n' '{"prompt":"p","samples":[{"tokens":[220,259],"rewards":[0.5,1],"text":"x"}]}' >scored.jsonl
     shown=$(score -q --color --tokenizer "$FIXTURES/tokenizers/gpt2/tokenizer.json" scored.jsonl)

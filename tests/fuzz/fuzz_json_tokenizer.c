@@ -69,7 +69,7 @@ static void load(const char *bytes, size_t size)
 {
     static const char text[] = "It's 12 caf\xC3\xA9\xCC\x81 \xF0\x9F\x98\x80\x80  <x>\n a";
     json_t *json = json_loadb(bytes, size, 0, NULL);
-    tw_json_tokenizer *tokenizer = json ? tw_json_tokenizer_new(json) : NULL;
+    tw_json_tokenizer *tokenizer = json ? tw_json_tokenizer_new(json, NULL) : NULL;
     if (tokenizer) {
         /* UTF-8 in, UTF-8 out: what is broken in the text may come out of a bare decoder. */
         tw_ids ids = {0};
@@ -92,7 +92,7 @@ static void open_all(void)
                                              "tests/fixtures/folders/unigram/tokenizer.json"};
     for (size_t i = 0; i < KINDS; i++) {
         json_t *json = json_load_file(paths[i], 0, NULL);
-        tokenizers[i] = json ? tw_json_tokenizer_new(json) : NULL;
+        tokenizers[i] = json ? tw_json_tokenizer_new(json, NULL) : NULL;
         expect(tokenizers[i] != NULL, "run this in the root of the repository");
         json_decref(json);
     }

@@ -167,7 +167,7 @@ static void knows_special_tokens(void **state)
 static tw_json_tokenizer *open_json(const char *path)
 {
     json_t *json = json_load_file(path, 0, NULL);
-    tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json);
+    tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json, NULL);
     json_decref(json);
     if (!tokenizer)
         fail_msg("%s: %s", path, tw_error());

@@ -125,7 +125,7 @@ static void names_the_field(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *json = with(cases[i].key, cases[i].value);
-        tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json);
+        tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json, NULL);
         if (!tokenizer != (cases[i].message != NULL))
             fail_msg("case %zu: %s", i, cases[i].value);
         if (cases[i].message && !strstr(tw_error(), cases[i].message))
@@ -148,7 +148,7 @@ static void growth_is_bounded(void **state)
     char *list = json_dumps(steps, 0);
     char *value = tw_format("{\"type\":\"Sequence\",\"normalizers\":%s}", list);
     json_t *json = with("normalizer", value);
-    tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json);
+    tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json, NULL);
     tw_ids ids = {0};
     assert_non_null(tokenizer);
     assert_int_equal(0, tw_json_tokenizer_encode(tokenizer, "bbb", 3, &ids));
@@ -179,7 +179,7 @@ static void unknown_characters_need_an_id(void **state)
 {
     (void)state;
     json_t *json = with("model", UNIGRAM("null", ""));
-    tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json);
+    tw_json_tokenizer *tokenizer = tw_json_tokenizer_new(json, NULL);
     tw_ids ids = {0};
     assert_int_equal(0, tw_json_tokenizer_encode(tokenizer, "abab", 4, &ids));
     assert_int_equal(2, ids.count);

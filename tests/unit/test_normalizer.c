@@ -30,7 +30,7 @@ static void check(const tw_normalizer *normalizer, const char *name, size_t i, c
 {
     const json_t *text = json_array_get(one, 0), *expected = json_array_get(one, 1);
     const size_t lead = (size_t)json_integer_value(json_array_get(one, 2));
-    tw_normal normal;
+    tw_normalized normal;
     if (tw_normalize(normalizer, json_string_value(text), json_string_length(text), &normal) < 0)
         fail_msg("%s %zu: %s", name, i, tw_error());
     if (normal.length != json_string_length(expected) ||
@@ -84,7 +84,7 @@ static void any_bytes_have_a_lead(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *json = json_loads(cases[i].step, JSON_DECODE_ANY, NULL);
         tw_normalizer *normalizer = normalizer_of(json);
-        tw_normal normal;
+        tw_normalized normal;
         assert_int_equal(0,
                          tw_normalize(normalizer, cases[i].text, strlen(cases[i].text), &normal));
         assert_int_equal(cases[i].lead, normal.lead);
@@ -158,7 +158,7 @@ static void every_step_may_give_up(void **state)
         json_t *json = json_pack("{s:s, s:[o, o, {s:s}]}", "type", "Sequence", "normalizers",
                                  cases[i][0], cases[i][1], "type", "Strip");
         tw_normalizer *normalizer = normalizer_of(json);
-        tw_normal normal;
+        tw_normalized normal;
         const int status = tw_normalize(normalizer, text, sizeof text, &normal);
         if (status == 0 || !strstr(tw_error(), "the normalizer makes more than"))
             fail_msg("case %zu: status %d, %zu bytes", i, status, normal.length);
