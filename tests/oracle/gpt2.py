@@ -26,9 +26,9 @@ import torch
 import transformers
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from recording import rounded, some, step
+
 LENGTHS = (2, 17, 64)
-ADAMW = dict(lr=1e-2, betas=(0.9, 0.999), eps=1e-8)
-DECAY = 0.1  # of matrices only
 
 
 def make_model():
@@ -54,17 +54,6 @@ def save(model, folder):
     link = folder / "spiece.model"
     link.unlink(missing_ok=True)
     link.symlink_to("../unigram/spiece.model")
-
-
-def rounded(values):
-    return [float(f"{value:.9g}") for value in torch.as_tensor(values).flatten().tolist()]
-
-
-def some(tensor, count=6):
-    """A norm, and values at fixed places."""
-    flat = tensor.detach().flatten()
-    places = sorted({i * (flat.numel() - 1) // (count - 1) for i in range(count)})
-    return {"norm": rounded(flat.norm())[0], "at": places, "values": rounded(flat[places])}
 
 
 def rows(model, tokens):
@@ -126,14 +115,9 @@ def greedy(model, generator):
 
 
 def adamw(model, loss):
-    matrices = [value for value in model.parameters() if value.dim() == 2]
-    vectors = [value for value in model.parameters() if value.dim() == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": DECAY}, {"params": vectors, "weight_decay": 0.0}], **ADAMW)
-    model.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return {"learning_rate": ADAMW["lr"], "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": DECAY,
+    options = step(model, loss)
+    return {"learning_rate": options["learning_rate"], "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
+            "weight_decay": options["weight_decay"],
             "weights": {name: some(value) for name, value in model.named_parameters()}}
 
 

@@ -34,10 +34,10 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
+from recording import draw, rounded, some, step
+
 CONTEXT = 96
 LENGTHS = (2, 17, 50)
-ADAMW = dict(lr=1e-2, betas=(0.9, 0.999), eps=1e-8)
-DECAY = 0.1  # of matrices only
 COMMON = dict(vocab_size=509, max_position_embeddings=CONTEXT, initializer_range=0.3, bos_token_id=1, eos_token_id=2)
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=32)
@@ -120,17 +120,6 @@ def save(model, name, folder):
     (folder / "spiece.model").symlink_to("../../unigram/spiece.model")
 
 
-def rounded(values):
-    return [float(f"{value:.9g}") for value in torch.as_tensor(values).flatten().tolist()]
-
-
-def some(tensor, count=6):
-    """A norm, and values at fixed places."""
-    flat = tensor.detach().flatten()
-    places = sorted({i * (flat.numel() - 1) // (count - 1) for i in range(count)})
-    return {"norm": rounded(flat.norm())[0], "at": places, "values": rounded(flat[places])}
-
-
 def rows(model, tokens):
     """Logits of all rows, nll of those that have a target."""
     ids = torch.tensor([tokens])
@@ -143,10 +132,6 @@ def gradients(model, loss):
     model.zero_grad()
     loss.backward()
     return {public_name(name): some(value.grad) for name, value in model.named_parameters()}
-
-
-def draw(generator, length):
-    return torch.randint(3, 509, (length,), generator=generator).tolist()
 
 
 def sequences(model, generator):
@@ -189,15 +174,8 @@ def greedy(model, generator):
 
 
 def adamw(model, entries):
-    matrices = [value for value in model.parameters() if value.dim() == 2]
-    vectors = [value for value in model.parameters() if value.dim() == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": DECAY}, {"params": vectors, "weight_decay": 0.0}], **ADAMW)
-    model.zero_grad()
-    torch.cat([rows(model, entry["tokens"])[1] for entry in entries]).mean().backward()
-    optimizer.step()
-    return {"learning_rate": ADAMW["lr"], "weight_decay": DECAY,
-            "weights": {public_name(name): some(value) for name, value in model.named_parameters()}}
+    options = step(model, torch.cat([rows(model, entry["tokens"])[1] for entry in entries]).mean())
+    return {**options, "weights": {public_name(name): some(value) for name, value in model.named_parameters()}}
 
 
 def record(model):

@@ -31,9 +31,10 @@ import transformers
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
+from recording import draw, rounded, step
+from recording import some as some_of
+
 LENGTHS = ((1, 2), (17, 5), (150, 70))  # of source and target
-ADAMW = dict(lr=1e-2, betas=(0.9, 0.999), eps=1e-8)
-DECAY = 0.1  # of matrices only
 START, EOS = 0, 2
 COMMON = dict(vocab_size=509, dropout_rate=0.0, pad_token_id=START, decoder_start_token_id=START, eos_token_id=EOS)
 RULES = ((32, 128, True), (32, 128, False), (8, 20, True), (8, 20, False), (64, 1000, True))
@@ -74,15 +75,8 @@ def save(model, folder):
     (folder / "spiece.model").symlink_to("../../unigram/spiece.model")
 
 
-def rounded(values):
-    return [float(f"{value:.9g}") for value in torch.as_tensor(values).flatten().tolist()]
-
-
 def some(tensor, count=5):
-    """A norm, and values at fixed places."""
-    flat = tensor.detach().flatten()
-    places = sorted({i * (flat.numel() - 1) // (count - 1) for i in range(count)})
-    return {"norm": rounded(flat.norm())[0], "at": places, "values": rounded(flat[places])}
+    return some_of(tensor, count)
 
 
 def logits_of(model, source, tokens):
@@ -100,10 +94,6 @@ def gradients(model, loss):
     model.zero_grad()
     loss.backward()
     return {name: some(value.grad) for name, value in model.named_parameters()}
-
-
-def draw(generator, length):
-    return torch.randint(3, 509, (length,), generator=generator).tolist()
 
 
 def sequences(model, generator):
@@ -161,15 +151,8 @@ def initial(name):
 
 
 def adamw(model, entries):
-    matrices = [value for value in model.parameters() if value.dim() == 2]
-    vectors = [value for value in model.parameters() if value.dim() == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": DECAY}, {"params": vectors, "weight_decay": 0.0}], **ADAMW)
-    model.zero_grad()
-    torch.cat([rows(model, entry["source"], entry["tokens"])[1] for entry in entries]).mean().backward()
-    optimizer.step()
-    return {"learning_rate": ADAMW["lr"], "weight_decay": DECAY,
-            "weights": {name: some(value) for name, value in model.named_parameters()}}
+    options = step(model, torch.cat([rows(model, entry["source"], entry["tokens"])[1] for entry in entries]).mean())
+    return {**options, "weights": {name: some(value) for name, value in model.named_parameters()}}
 
 
 def record(model):

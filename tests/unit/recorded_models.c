@@ -32,8 +32,13 @@ int close_recorded(void **state)
 int choose_recorded(void **state)
 {
     const char *name = *state;
-    recorded = field(field(recorded_file, chosen_key), name);
-    recorded_path = tw_format("tests/fixtures/%s/%s", chosen_family, name);
+    if (chosen_key) {
+        recorded = field(field(recorded_file, chosen_key), name);
+        recorded_path = tw_format("tests/fixtures/%s/%s", chosen_family, name);
+    } else {
+        recorded = recorded_file;
+        recorded_path = tw_format("tests/fixtures/%s", chosen_family);
+    }
     return 0;
 }
 

@@ -75,29 +75,8 @@ static tw_decode_options options_of(const json_t *run)
 static queue search(const tw_model *model, const json_t *run, const tw_decode_options *decode,
                     size_t count)
 {
-    const json_t *entries = field(run, "entries"), *entry;
-    queue queue = {.count = json_array_size(entries)};
-    assert_in_range(queue.count, 1, MAX_REQUESTS);
-    size_t e;
-    json_array_foreach(entries, e, entry)
-    {
-        tw_request *request = &queue.requests[e];
-        request->count = count ? count : decode->beam.beams;
-        request->prompt = tokens_of(field(entry, "prompt"), &request->length);
-    }
-    const tw_decode_calls calls = calls_of(&queue);
-    if (tw_decode(model, decode, &calls) < 0)
-        fail_msg("%s", tw_error());
-    assert_int_equal(queue.count, queue.done);
-    return queue;
-}
-
-static void clear(queue *queue)
-{
-    for (size_t i = 0; i < queue->count; i++) {
-        free((void *)queue->requests[i].prompt);
-        tw_request_clear(&queue->requests[i]);
-    }
+    return decode_entries(model, decode, field(run, "entries"), "prompt",
+                          count ? count : decode->beam.beams);
 }
 
 /* Where several tokens end a text the record leaves the last one out. */
@@ -141,7 +120,7 @@ static void check_run(tw_model *model, const json_t *run, size_t count)
             check_logprobs(&decode, &found.requests[e].samples[k]);
         }
     }
-    clear(&found);
+    clear_queue(&found);
 }
 
 /* The name of the model is the test's state. */
@@ -178,13 +157,11 @@ static void does_not_depend_on_company(void **state)
     for (size_t e = 0; e < all.count; e++)
         for (size_t k = 0; k < all.requests[e].count; k++) {
             const tw_sample *a = &all.requests[e].samples[k], *b = &alone.requests[e].samples[k];
-            assert_int_equal(a->count, b->count);
-            assert_memory_equal(a->tokens, b->tokens, a->count * sizeof *a->tokens);
-            assert_memory_equal(a->logprobs, b->logprobs, a->count * sizeof *a->logprobs);
+            check_same_sample(a, b);
             assert_memory_equal(&a->beam_score, &b->beam_score, sizeof a->beam_score);
         }
-    clear(&alone);
-    clear(&all);
+    clear_queue(&alone);
+    clear_queue(&all);
     tw_model_free(model);
 }
 

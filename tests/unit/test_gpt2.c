@@ -7,108 +7,57 @@
 #include <stdint.h>
 /* cmocka wants the four above. */
 #include <cmocka.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/error.h"
 #include "core/memory.h"
-#include "model/model.h"
+#include "model_folder.h"
+#include "model_tests.h"
 #include "recorded.h"
-#include "task.h"
-#include "train/adam.h"
+#include "recorded_models.h"
 
-#define FIXTURES "tests/fixtures/"
-
-/* Relative to the size of the values compared. fp32 rounds to 6e-8; three layers sum
- * over 40 to 160 terms, a gradient over 80 rows as well. The errors seen are 8 to 10
- * times smaller than these bounds. */
-#define VALUE_TOLERANCE 1e-5
-#define GRADIENT_TOLERANCE 5e-5
-
-static json_t *recorded;
-
-static tw_model *open_model(const char *folder, tw_use use)
+/* fp32 rounds to 6e-8; three layers sum over 40 to 160 terms, a gradient over 80 rows as well. The
+ * errors seen are 8 to 10 times smaller than these bounds. */
+static int load(void **state)
 {
-    tw_model *model = tw_model_open(folder, use);
-    if (!model)
-        fail_msg("%s", tw_error());
-    return model;
+    within = (tolerances){.value = 1e-5, .gradient = 5e-5, .weight = 1e-5};
+    return open_recorded("gpt2", NULL, state);
 }
 
 static void computes_hidden_states(void **state)
 {
     (void)state;
-    tw_model *model = open_model(FIXTURES "gpt2", TW_USE_FROZEN);
-    const tw_config *config = &model->config;
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
+    size_t width = model->config.hidden_size, s;
+    task task = sequences_task(recorded);
+    tw_tape *tape = tw_tape_new(false);
+    const float *x = model->architecture->forward(model, tape, &task.batch)->x;
     const json_t *entry;
-    size_t s;
     json_array_foreach(field(recorded, "sequences"), s, entry)
     {
-        tw_batch batch = {0};
-        size_t count = 0;
-        int32_t *tokens = tokens_of(field(entry, "tokens"), &count);
-        tw_batch_add(&batch, tokens, count, -1);
-        tw_tape *tape = tw_tape_new(false);
-        const float *x = model->architecture->forward(model, tape, &batch)->x;
-        const float *last = x + (count - 1) * config->hidden_size;
-        check_list(field(entry, "hidden"), last, config->hidden_size, VALUE_TOLERANCE, "hidden");
+        const tw_segment *segment = &task.batch.segments[s];
+        const float *first = x + segment->first * width;
+        check_list(field(entry, "hidden"), first + (segment->length - 1) * width, width,
+                   within.value, "hidden");
         double square = 0;
-        for (size_t i = 0; i < count * config->hidden_size; i++)
-            square += (double)x[i] * x[i];
+        for (size_t i = 0; i < segment->length * width; i++)
+            square += (double)first[i] * first[i];
         double norm = json_number_value(field(entry, "hidden_norm"));
-        check_close(norm, sqrt(square), norm, VALUE_TOLERANCE, "norm of hidden");
-
-        float *logits = tw_alloc(config->vocab_size, sizeof *logits);
-        for (size_t v = 0; v < config->vocab_size; v++)
-            for (size_t i = 0; i < config->hidden_size; i++)
-                logits[v] += last[i] * model->output_embedding->x[v * config->hidden_size + i];
-        check_some(field(entry, "logits"), logits, config->vocab_size, VALUE_TOLERANCE, "logits");
-        free(logits);
-        tw_tape_free(tape);
-        tw_batch_free(&batch);
-        free(tokens);
+        check_close(norm, sqrt(square), norm, within.value, "norm of hidden");
     }
+    tw_tape_free(tape);
+    free_task(&task);
     tw_model_free(model);
 }
 
-/* nll and entropy of every token, the mean loss and its gradients, then a step. */
-static void trains_on_the_mean(void **state)
+static void computes_entropies(void **state)
 {
     (void)state;
-    tw_model *model = open_model(FIXTURES "gpt2", TW_USE_TRAINABLE);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     task task = sequences_task(recorded);
-    weigh_evenly(&task);
-    const json_t *mean = field(recorded, "mean"), *entry;
-    check_loss(mean, run_task(model, &task), VALUE_TOLERANCE);
-    size_t s, at = 0;
-    json_array_foreach(field(recorded, "sequences"), s, entry)
-    {
-        const json_t *nll = field(entry, "nll"), *entropy = field(entry, "entropy");
-        check_list(nll, task.nll + at, json_array_size(nll), VALUE_TOLERANCE, "nll");
-        check_list(entropy, task.entropy + at, json_array_size(nll), VALUE_TOLERANCE, "entropy");
-        at += json_array_size(nll);
-    }
-    assert_int_equal(at, task.count);
-    check_gradients(model, field(mean, "gradients"), GRADIENT_TOLERANCE);
-
-    const json_t *adamw = field(recorded, "adamw");
-    tw_adam_options options = tw_adam_defaults;
-    options.weight_decay = json_number_value(field(adamw, "weight_decay"));
-    tw_adam adam;
-    tw_adam_init(&adam, &model->params, &options);
-    tw_adam_step(&adam, json_number_value(field(adamw, "learning_rate")), 1.0);
-    for (size_t i = 0; i < model->params.count; i++) {
-        const tw_tensor *tensor = model->params.tensors[i];
-        /* The bias of keys has no influence: its gradient is rounding noise, which a
-         * first step of Adam blows up to the learning rate. */
-        if (strstr(tensor->name, "c_attn.bias"))
-            continue;
-        check_some(field(field(adamw, "weights"), tensor->name), tensor->x,
-                   tensor->rows * tensor->width, GRADIENT_TOLERANCE, tensor->name);
-    }
-    tw_adam_free(&adam);
+    run_task(model, &task);
+    check_entries(field(recorded, "sequences"), "entropy", task.entropy, task.count, within.value,
+                  "entropy");
     free_task(&task);
     tw_model_free(model);
 }
@@ -116,7 +65,7 @@ static void trains_on_the_mean(void **state)
 static void trains_on_weights_and_entropy(void **state)
 {
     (void)state;
-    tw_model *model = open_model(FIXTURES "gpt2", TW_USE_TRAINABLE);
+    tw_model *model = open_folder(recorded_path, TW_USE_TRAINABLE);
     task task = sequences_task(recorded);
     const json_t *weights = field(recorded, "weights");
     assert_int_equal(json_array_size(weights), task.count);
@@ -124,29 +73,8 @@ static void trains_on_weights_and_entropy(void **state)
         task.nll_weight[i] = (float)number_at(weights, i);
         task.entropy_weight[i] = -0.1F;
     }
-    check_loss(field(recorded, "weighted"), run_task(model, &task), VALUE_TOLERANCE);
-    check_gradients(model, field(field(recorded, "weighted"), "gradients"), GRADIENT_TOLERANCE);
-    free_task(&task);
-    tw_model_free(model);
-}
-
-/* One computation of the prompt serves its children, backward too. */
-static void shares_a_prompt(void **state)
-{
-    (void)state;
-    tw_model *model = open_model(FIXTURES "gpt2", TW_USE_TRAINABLE);
-    task task = tree_task(recorded);
-    weigh_evenly(&task);
-    const json_t *tree = field(recorded, "tree"), *nll;
-    check_loss(tree, run_task(model, &task), VALUE_TOLERANCE);
-    size_t c, at = 0;
-    json_array_foreach(field(tree, "nll"), c, nll)
-    {
-        check_list(nll, task.nll + at, json_array_size(nll), VALUE_TOLERANCE, "nll of a child");
-        at += json_array_size(nll);
-    }
-    assert_int_equal(at, task.count);
-    check_gradients(model, field(tree, "gradients"), GRADIENT_TOLERANCE);
+    check_loss(field(recorded, "weighted"), run_task(model, &task), within.value);
+    check_gradients(model, field(field(recorded, "weighted"), "gradients"), within.gradient);
     free_task(&task);
     tw_model_free(model);
 }
@@ -154,16 +82,11 @@ static void shares_a_prompt(void **state)
 static void reads_bf16(void **state)
 {
     (void)state;
-    tw_model *model = open_model(FIXTURES "gpt2-bf16", TW_USE_FROZEN);
+    tw_model *model = open_folder("tests/fixtures/gpt2-bf16", TW_USE_FROZEN);
     task task = sequences_task(recorded);
     run_task(model, &task);
-    const json_t *nll;
-    size_t s, at = 0;
-    json_array_foreach(field(recorded, "bf16_nll"), s, nll)
-    {
-        check_list(nll, task.nll + at, json_array_size(nll), VALUE_TOLERANCE, "nll with bf16");
-        at += json_array_size(nll);
-    }
+    check_entries(field(recorded, "bf16_nll"), NULL, task.nll, task.count, within.value,
+                  "nll with bf16");
     free_task(&task);
     tw_model_free(model);
 }
@@ -193,10 +116,10 @@ static int32_t best_next(const tw_model *model, const int32_t *tokens, size_t co
     return best;
 }
 
-static void continues_greedily(void **state)
+static void continues_without_a_cache(void **state)
 {
     (void)state;
-    tw_model *model = open_model(FIXTURES "gpt2", TW_USE_FROZEN);
+    tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
     const json_t *entry;
     size_t e;
     json_array_foreach(field(recorded, "greedy"), e, entry)
@@ -215,30 +138,18 @@ static void continues_greedily(void **state)
     tw_model_free(model);
 }
 
-static int load(void **state)
-{
-    (void)state;
-    json_error_t error;
-    recorded = json_load_file(FIXTURES "gpt2.json", 0, &error);
-    return recorded ? 0 : -1;
-}
-
-static int unload(void **state)
-{
-    (void)state;
-    json_decref(recorded);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(computes_hidden_states),
-        cmocka_unit_test(trains_on_the_mean),
-        cmocka_unit_test(trains_on_weights_and_entropy),
-        cmocka_unit_test(shares_a_prompt),
-        cmocka_unit_test(reads_bf16),
-        cmocka_unit_test(continues_greedily),
+        RECORDED_TEST(computes_hidden_states, "gpt2"),
+        RECORDED_TEST(computes_logits, "gpt2"),
+        RECORDED_TEST(computes_entropies, "gpt2"),
+        RECORDED_TEST(trains_on_the_mean, "gpt2"),
+        RECORDED_TEST(trains_on_weights_and_entropy, "gpt2"),
+        RECORDED_TEST(shares_a_prompt, "gpt2"),
+        RECORDED_TEST(reads_bf16, "gpt2"),
+        RECORDED_TEST(continues_without_a_cache, "gpt2"),
+        RECORDED_TEST(saves_what_it_opened, "gpt2"),
     };
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load, close_recorded);
 }

@@ -17,6 +17,7 @@
 #include "differences.h"
 #include "model/lora.h"
 #include "model_folder.h"
+#include "model_tests.h"
 #include "recorded.h"
 #include "recorded_models.h"
 #include "task.h"
@@ -24,12 +25,9 @@
 
 /* As in test_llama.c. Three steps of AdamW divide small gradients by their own size, so what
  * they are off by weighs more. */
-#define VALUE_TOLERANCE 2e-5
-#define GRADIENT_TOLERANCE 1e-4
-#define STEPS_TOLERANCE 1e-3
-
 static int load(void **state)
 {
+    within = (tolerances){.value = 2e-5, .gradient = 1e-4, .weight = 1e-3};
     return open_recorded("lora", "adapters", state);
 }
 
@@ -119,23 +117,10 @@ static void computes_rows(void **state)
 /* All recorded sequences, nll of every row. */
 static void check_nll(const tw_model *model)
 {
-    tw_tape *tape = tw_tape_new(false);
     task task = sequences_task(recorded);
-    tw_tensor *hidden = model->architecture->forward(model, tape, &task.batch);
-    hidden = tw_gather(tape, hidden, task.rows, task.count);
-    tw_token_loss loss = {.targets = task.targets, .nll = task.nll};
-    tw_cross_entropy(tape, hidden, model->output_embedding, &loss);
-    const json_t *entry;
-    size_t s, at = 0;
-    json_array_foreach(field(recorded, "sequences"), s, entry)
-    {
-        const json_t *nll = field(entry, "nll");
-        check_list(nll, task.nll + at, json_array_size(nll), VALUE_TOLERANCE, "nll");
-        at += json_array_size(nll);
-    }
-    assert_int_equal(at, task.count);
+    run_task(model, &task);
+    check_entries(field(recorded, "sequences"), "nll", task.nll, task.count, within.value, "nll");
     free_task(&task);
-    tw_tape_free(tape);
 }
 
 /* Beside the weights, merged into them when opened, merged later: the same function. */
@@ -152,17 +137,6 @@ static void computes_what_peft_does(void **state)
     check_nll(model);
     assert_ptr_equal(tw_model_trained(model), &model->params);
     tw_model_free(model);
-}
-
-static void check_all(const tw_params *params, bool gradients, const json_t *expected,
-                      double tolerance)
-{
-    assert_int_equal(json_object_size(expected), params->count);
-    for (size_t i = 0; i < params->count; i++) {
-        const tw_tensor *tensor = params->tensors[i];
-        check_some(field(expected, tensor->name), gradients ? tensor->dx : tensor->x,
-                   tensor->rows * tensor->width, tolerance, tensor->name);
-    }
 }
 
 /* The base has neither gradients nor, where the map serves, memory. */
@@ -182,11 +156,9 @@ static void trains_as_peft_does(void **state)
     tw_params *params = tw_model_trained(model);
     assert_ptr_equal(params, &model->lora->params);
     task task = sequences_task(recorded);
-    weigh_evenly(&task);
-    const json_t *mean = field(recorded, "mean"), *adamw = field(recorded, "adamw");
-    check_loss(mean, run_task(model, &task), VALUE_TOLERANCE);
+    const json_t *adamw = field(recorded, "adamw"), *sequences = field(recorded, "sequences");
+    check_mean(model, &task, field(recorded, "mean"), sequences, "nll");
     check_frozen(model);
-    check_all(params, true, field(mean, "gradients"), GRADIENT_TOLERANCE);
     tw_adam_options options = tw_adam_defaults;
     options.weight_decay = json_number_value(field(adamw, "weight_decay"));
     tw_adam adam;
@@ -196,33 +168,29 @@ static void trains_as_peft_does(void **state)
             run_task(model, &task);
         tw_adam_step(&adam, json_number_value(field(adamw, "learning_rate")), 1.0);
     }
-    check_all(params, false, field(adamw, "weights"), STEPS_TOLERANCE);
+    check_weights(model, field(adamw, "weights"), within.weight);
     tw_adam_free(&adam);
     free_task(&task);
     tw_model_free(model);
 }
 
-static void shares_a_prompt(void **state)
+static void shares_a_prompt_beside_it(void **state)
 {
     (void)state;
     tw_model *model = open_folder(recorded_path, TW_USE_ADAPTER);
     task task = tree_task(recorded);
-    weigh_evenly(&task);
     const json_t *tree = field(recorded, "tree");
-    check_loss(tree, run_task(model, &task), VALUE_TOLERANCE);
-    check_all(tw_model_trained(model), true, field(tree, "gradients"), GRADIENT_TOLERANCE);
+    check_mean(model, &task, tree, field(tree, "nll"), NULL);
     free_task(&task);
     tw_model_free(model);
 }
 
 /* Written and read again: the same values and settings, the base found from the new place. */
-static void saves_what_it_opened(void **state)
+static void saves_and_opens(void **state)
 {
     (void)state;
-    empty_folder();
     tw_model *model = open_folder(recorded_path, TW_USE_FROZEN);
-    assert_int_equal(0, tw_model_save(model, folder));
-    tw_model *again = open_folder(folder, TW_USE_FROZEN);
+    tw_model *again = saved_again(model);
     assert_int_equal(model->lora->rank, again->lora->rank);
     assert_true(model->lora->alpha == again->lora->alpha);
     assert_true(json_equal(model->lora->targets, again->lora->targets));
@@ -314,15 +282,10 @@ static void begins_as_the_base(void **state)
     tw_model_free(like);
 }
 
-#define TEST(function, adapter)                                                                    \
-    {                                                                                              \
-        adapter ": " #function, function, choose_recorded, leave_recorded, (void *)(adapter)       \
-    }
-
 #define TESTS(adapter)                                                                             \
-    TEST(computes_what_peft_does, adapter), TEST(trains_as_peft_does, adapter),                    \
-        TEST(shares_a_prompt, adapter), TEST(saves_what_it_opened, adapter),                       \
-        TEST(begins_as_the_base, adapter)
+    RECORDED_TEST(computes_what_peft_does, adapter), RECORDED_TEST(trains_as_peft_does, adapter),  \
+        RECORDED_TEST(shares_a_prompt_beside_it, adapter),                                         \
+        RECORDED_TEST(saves_and_opens, adapter), RECORDED_TEST(begins_as_the_base, adapter)
 
 int main(void)
 {
