@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Records the weights of the tiny models of TESTS/FIXTURES after steps of torch's AdamW behind
-clip_grad_norm_, in double: on the mean nll of the sequences in gpt2.json, llama.json, t5.json and
-roberta.json (there of the places with a target, and without the last sequence, which has padding),
-times a scale that makes the first step a clipped one and the second not. What clipping did to the
-first is in the moments of the second.
+clip_grad_norm_, in double: on the mean nll of the sequences in gpt2.json, llama.json, t5.json,
+causal-roberta.json and roberta.json (in the last of the places with a target, and without the last
+sequence, which has padding), times a scale that makes the first step a clipped one and the second not.
+What clipping did to the first is in the moments of the second.
 
   method  the options of a published run: learning rate 5e-5, no decay
   large   learning rate up to 1e-2, decay of matrices only. How fp32 rounds gradients that are all but
@@ -91,7 +91,7 @@ def main():
     torch.set_num_threads(1)
     out = {"torch": torch.__version__, "clip": CLIP, "scales": SCALES, "models": {}}
     out["models"]["gpt2"] = record(folder, "gpt2", json.loads((folder / "gpt2.json").read_text()))
-    for group in ("llama", "t5", "roberta"):
+    for group in ("llama", "t5", "roberta", "causal-roberta"):
         for name, recorded in json.loads((folder / f"{group}.json").read_text())["models"].items():
             out["models"][f"{group}/{name}"] = record(folder, f"{group}/{name}", recorded)
     with open(folder / "adam.json", "w", encoding="utf-8") as file:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Records what transformers' beam search makes of prompts, with the tiny GPT-2, Llama and T5 of
-TESTS/FIXTURES in double (its sums of log-probabilities are fp32 all the same).
+"""Records what transformers' beam search makes of prompts, with the tiny GPT-2, Llama, T5 and
+causal RoBERTa of TESTS/FIXTURES in double (its sums of log-probabilities are fp32 all the same).
 
 These random models hardly ever end a text, so that tokens which are likely under them stand in
 for the end-of-sequence token: "stops". Of several transformers writes the first, whichever ended
@@ -31,6 +31,7 @@ MODELS = {  # and their stops
     "gpt2": [[448], [448, 390, 2]],
     "llama/llama3": [[29, 306, 71], [71]],
     "t5/v10": [[455], [455, 12, 94]],
+    "causal-roberta/tiny": [[138], [138, 204, 2]],
 }
 BEAMS, PENALTIES, EARLY = (2, 4, 5), (0.6, 1.0, 2.0), (False, True, "never")
 FURTHER = [  # with the second stops
@@ -77,10 +78,23 @@ class Watch:
         beam_search.BeamSearchScorer.process, beam_search.BeamHypotheses.is_done = self.kept
 
 
+def leave_positions(model):
+    """generate() of transformers 4.46 gives a RoBERTa positions from 0 on. The model itself counts from
+    pad + 1 on, and so it has learnt: they are left to it."""
+    prepare = model.prepare_inputs_for_generation
+
+    def prepare_without_positions(*args, **kwargs):
+        return {key: value for key, value in prepare(*args, **kwargs).items() if key != "position_ids"}
+
+    if model.config.model_type == "roberta":
+        model.prepare_inputs_for_generation = prepare_without_positions
+    return model
+
+
 def load(folder):
     seq2seq = AutoConfig.from_pretrained(folder).is_encoder_decoder
     kind = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
-    return kind.from_pretrained(folder, attn_implementation="eager").double().eval()
+    return leave_positions(kind.from_pretrained(folder, attn_implementation="eager").double().eval())
 
 
 def search(model, prompt, stops, options):

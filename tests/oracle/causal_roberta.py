@@ -34,6 +34,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, RobertaConfig, Rob
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import llama  # noqa: E402
 from open_folder import Collector  # noqa: E402
+from recording import draw, some  # noqa: E402
 
 PADDED = 23
 COMMON = dict(vocab_size=509, bos_token_id=0, eos_token_id=2, is_decoder=True, hidden_dropout_prob=0.0,
@@ -79,13 +80,13 @@ def save(model, folder):
 
 
 def padding(model, generator):
-    tokens, cache = llama.draw(generator, PADDED), None
+    tokens, cache = draw(generator, PADDED), None
     tokens[5] = tokens[6] = tokens[14] = model.config.pad_token_id
     with torch.no_grad():
         for token in tokens:
             output = model(torch.tensor([[token]]), past_key_values=cache, use_cache=True)
             cache = output.past_key_values
-    return {"tokens": tokens, "logits": llama.some(output.logits[0, -1], 40)}
+    return {"tokens": tokens, "logits": some(output.logits[0, -1], 40)}
 
 
 def record(model):

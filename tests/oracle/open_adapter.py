@@ -27,12 +27,17 @@ def logprobs(model, prompt, tokens):
 
 
 def encoder(base):
-    """Text to ids, special tokens left to the tokenizer's files."""
+    """Text to ids as a prompt: special tokens are left to the tokenizer's files, but for an end (RoBERTa's)."""
     spiece = pathlib.Path(base) / "spiece.model"
     if spiece.exists():
         return sentencepiece.SentencePieceProcessor(model_file=str(spiece)).encode
     tokenizer = AutoTokenizer.from_pretrained(base)
-    return lambda text: tokenizer(text).input_ids
+
+    def encode(text):
+        ids = tokenizer(text).input_ids
+        return ids[:-1] if ids[-1] == tokenizer.eos_token_id else ids
+
+    return encode
 
 
 def largest_difference(model, encode, records):

@@ -28,8 +28,8 @@ import time
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, RobertaConfig, RobertaForMaskedLM,
-                          T5Config, T5ForConditionalGeneration)
+from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, RobertaConfig, RobertaForCausalLM,
+                          RobertaForMaskedLM, T5Config, T5ForConditionalGeneration)
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import beams as beam_oracle  # noqa: E402
@@ -49,31 +49,38 @@ class Model:
     config: object
     specials: dict  # id: piece
     roles: dict  # of tokenizer_config.json
+    seed: int
     scales: dict = dataclasses.field(default_factory=dict)
 
+
+ROBERTA_BASE = dict(vocab_size=50265, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5,
+                    initializer_range=0.04)
+ROBERTA_TOKENS = (
+    {0: "<s>", 1: "<pad>", 2: "</s>", 3: "<unk>", 50264: "<mask>"},
+    {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"})
 
 MODELS = {
     "distilgpt2": Model(
         GPT2LMHeadModel, GPT2Config(n_layer=6, initializer_range=0.1),
-        {50256: "<|endoftext|>"}, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}),
+        {50256: "<|endoftext|>"}, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}, 1),
     "smollm-135m": Model(
         LlamaForCausalLM, LlamaConfig(
             vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9,
             num_key_value_heads=3, max_position_embeddings=2048, rms_norm_eps=1e-5, tie_word_embeddings=True,
             bos_token_id=0, eos_token_id=0, initializer_range=0.06),
-        {0: "<|endoftext|>"}, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}),
+        {0: "<|endoftext|>"}, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}, 3),
     "roberta-base": Model(
-        RobertaForMaskedLM, RobertaConfig(
-            vocab_size=50265, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5,
-            initializer_range=0.04),
-        {0: "<s>", 1: "<pad>", 2: "</s>", 3: "<unk>", 50264: "<mask>"},
-        {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"},
+        RobertaForMaskedLM, RobertaConfig(**ROBERTA_BASE), *ROBERTA_TOKENS, 2,
         {".attention.output.dense.weight": 0.4, ".query.weight": 2, ".key.weight": 2}),
+    "roberta-causal": Model(
+        RobertaForCausalLM, RobertaConfig(**ROBERTA_BASE, is_decoder=True), *ROBERTA_TOKENS, 5,
+        {".attention.output.dense.weight": 0.4, ".query.weight": 2, ".key.weight": 2,
+         "position_embeddings.weight": 6}),
     "t5-small": Model(
         T5ForConditionalGeneration, T5Config(
             vocab_size=32128, d_model=512, d_kv=64, d_ff=2048, num_layers=6, num_heads=8, dropout_rate=0.0,
             decoder_start_token_id=0),
-        {0: "<pad>", 1: "</s>", 2: "<unk>"}, {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"},
+        {0: "<pad>", 1: "</s>", 2: "<unk>"}, {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}, 4,
         {"shared.weight": 0.05, "decoder.final_layer_norm.weight": 120}),
 }
 
@@ -98,7 +105,7 @@ def write_tokenizer(folder, model):
 
 def make(name):
     spec = MODELS[name]
-    torch.manual_seed(sorted(MODELS).index(name) + 1)
+    torch.manual_seed(spec.seed)
     spec.config._attn_implementation = "eager"
     model = spec.kind(spec.config)
     with torch.no_grad():
@@ -220,7 +227,7 @@ def beams(model, generator):
 
 
 def write(name, folder):
-    model = make(name).eval()
+    model = beam_oracle.leave_positions(make(name).eval())
     model.save_pretrained(folder)
     write_tokenizer(folder, MODELS[name])
     generator = torch.Generator().manual_seed(5)

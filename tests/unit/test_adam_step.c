@@ -101,9 +101,19 @@ static void steps_as_torch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST("gpt2"),        TEST("llama/llama3"), TEST("llama/tied"),    TEST("llama/mistral"),
-        TEST("llama/qwen2"), TEST("llama/qwen3"),  TEST("t5/v10"),        TEST("t5/v11"),
-        TEST("t5/silu"),     TEST("roberta/tiny"), TEST("roberta/types"),
+        TEST("gpt2"),
+        TEST("llama/llama3"),
+        TEST("llama/tied"),
+        TEST("llama/mistral"),
+        TEST("llama/qwen2"),
+        TEST("llama/qwen3"),
+        TEST("t5/v10"),
+        TEST("t5/v11"),
+        TEST("t5/silu"),
+        TEST("roberta/tiny"),
+        TEST("roberta/types"),
+        TEST("causal-roberta/tiny"),
+        TEST("causal-roberta/types"),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -303,6 +303,8 @@ int main(void)
         {"searches_as_transformers: gpt2", searches_as_transformers, NULL, NULL, "gpt2"},
         {"searches_as_transformers: llama3", searches_as_transformers, NULL, NULL, "llama/llama3"},
         {"searches_as_transformers: t5", searches_as_transformers, NULL, NULL, "t5/v10"},
+        {"searches_as_transformers: roberta", searches_as_transformers, NULL, NULL,
+         "causal-roberta/tiny"},
         cmocka_unit_test(does_not_depend_on_company),
         cmocka_unit_test(breaks_ties_by_beam_and_id),
         cmocka_unit_test(expects_the_best_of_a_short_text),
