@@ -15,11 +15,12 @@
  * tokens that are not padding, from pad + 1 on.
  *
  * With "is_decoder": true it is a causal LM with the same parameters, RobertaForCausalLM. Positions
- * count all tokens, from pad + 1 on; but for a padding token itself, whose position is `pad`: so
- * counts transformers while it writes with its cache. (Read all at once there, tokens behind
- * padding stand one earlier. Only a model that writes padding can tell.) Prompts begin with <s>
- * where the tokenizer puts it before a text; the </s> that it puts after one does not close a
- * prompt, but a completion, where it is the end of sequence: <s> prompt completion </s>. */
+ * count all tokens, from pad + 1 on; but for a padding token itself, whose position is `pad`. So
+ * does transformers' model token by token, with its cache. (Reading a text at once it puts what
+ * follows padding one place earlier, which only a model that writes padding can tell. Its
+ * generate(), in 4.46, has positions from 0 on instead, which no model has learnt.) Prompts begin
+ * with <s> where the tokenizer puts it before a text; the </s> that it puts after one does not
+ * close a prompt, but a completion, where it is the end of sequence: <s> prompt completion </s>. */
 
 typedef struct roberta_linear {
     tw_tensor *weight; /* [out, in] */
