@@ -167,6 +167,17 @@ void tw_arena_reset(tw_arena *arena, tw_arena_mark mark)
         arena->before += arena->blocks[i].size;
 }
 
+void tw_arena_clear(tw_arena *arena)
+{
+    if (arena->count > 1) {
+        for (size_t i = 0; i < arena->count; i++)
+            free(arena->blocks[i].memory);
+        arena->count = 0;
+        add_block(arena, round_up(arena->peak));
+    }
+    tw_arena_reset(arena, (tw_arena_mark){0, 0});
+}
+
 size_t tw_arena_peak(const tw_arena *arena)
 {
     return arena->peak;

@@ -31,7 +31,7 @@ char *tw_strdup(const char *text);
 char *tw_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A region that is given back as a whole: allocations live until the arena is
- * reset to an earlier mark. Blocks are kept for reuse until tw_arena_free. */
+ * reset to an earlier mark. Blocks are kept for reuse until tw_arena_free, or made one. */
 typedef struct tw_arena tw_arena;
 
 typedef struct tw_arena_mark {
@@ -48,6 +48,9 @@ void *tw_arena_zero(tw_arena *arena, size_t count, size_t size);
 
 tw_arena_mark tw_arena_now(const tw_arena *arena);
 void tw_arena_reset(tw_arena *arena, tw_arena_mark mark);
+/* Gives all of it back. Several blocks become one, as large as the peak: batches of one size after
+ * another would else leave memory behind that fits none of them. */
+void tw_arena_clear(tw_arena *arena);
 /* Most bytes ever in use. */
 size_t tw_arena_peak(const tw_arena *arena);
 

@@ -214,6 +214,7 @@ static void draw_all(decoder *d, const float *hidden, size_t rows, strand *stran
 
 static int finish_job(decoder *d, job *done, const tw_decode_calls *calls)
 {
+    tw_cache_close(&d->cache, done->slot); /* the next prompt is of another length */
     give_slot(d, done->slot);
     d->tokens -= done->tokens;
     tw_request *request = done->request;

@@ -102,7 +102,7 @@ void tw_cache_free(tw_cache *cache)
 void tw_cache_open(tw_cache *cache, size_t slot, size_t capacity, int64_t parent)
 {
     tw_slot *at = &cache->slots[slot];
-    if (capacity > at->capacity) {
+    if (capacity != at->capacity) {
         free(at->data);
         at->data = tw_alloc(capacity * cache->layers * 2, cache->width * sizeof(float));
         at->capacity = capacity;
@@ -121,6 +121,14 @@ void tw_cache_open_source(tw_cache *cache, size_t slot, size_t length)
         at->source_capacity = length;
     }
     at->source_length = length;
+}
+
+void tw_cache_close(tw_cache *cache, size_t slot)
+{
+    tw_slot *at = &cache->slots[slot];
+    free(at->data);
+    free(at->source);
+    *at = (tw_slot){.parent = -1};
 }
 
 void tw_cache_copy(tw_cache *cache, size_t to, size_t from)

@@ -67,8 +67,11 @@ size_t tw_batch_rows(const tw_batch *batch);
 /* With a cache: appends `length` new tokens of a slot. */
 size_t tw_batch_continue(tw_batch *batch, const int32_t *tokens, size_t length, size_t slot);
 
-/* Room for capacity tokens in slot; previous content is dropped. */
+/* Room for capacity tokens in slot, and for no more: what was planned for must be what is taken
+ * when slots change hands. Previous content is dropped. */
 void tw_cache_open(tw_cache *cache, size_t slot, size_t capacity, int64_t parent);
+/* Gives a slot's memory back. */
+void tw_cache_close(tw_cache *cache, size_t slot);
 /* Room in an open slot for a source of `length` tokens. */
 void tw_cache_open_source(tw_cache *cache, size_t slot, size_t length);
 void tw_cache_init(tw_cache *cache, size_t layers, size_t width, size_t slots);

@@ -12,7 +12,6 @@ typedef struct node {
 struct tw_tape {
     bool recording;
     tw_arena *arena;
-    tw_arena_mark start;
     node *nodes;
     size_t count, capacity;
 };
@@ -24,7 +23,6 @@ tw_tape *tw_tape_new(bool recording)
     tw_tape *tape = tw_alloc(1, sizeof *tape);
     tape->recording = recording;
     tape->arena = tw_arena_new(ARENA_BLOCK);
-    tape->start = tw_arena_now(tape->arena);
     return tape;
 }
 
@@ -39,7 +37,7 @@ void tw_tape_free(tw_tape *tape)
 
 void tw_tape_reset(tw_tape *tape)
 {
-    tw_arena_reset(tape->arena, tape->start);
+    tw_arena_clear(tape->arena);
     tape->count = 0;
 }
 
