@@ -239,7 +239,7 @@ static int check_usage(void)
 static int open_models(run *run)
 {
     tw_learner *learner = &run->learner;
-    learner->policy = init_path ? tw_model_init(init_path, tokenizer_path, (uint64_t)common.seed)
+    learner->policy = init_path ? tw_model_draft(init_path, tokenizer_path)
                                 : tw_policy_describe(policy_path, &policy, (uint64_t)common.seed);
     if (!learner->policy || tw_model_check_causal(learner->policy) != 0)
         return -1;
@@ -250,7 +250,7 @@ static int open_models(run *run)
         return -1;
     if (!guidance_path)
         return 0;
-    if (!(run->guidance = tw_guidance_open(guidance_path, TW_USE_FROZEN)) ||
+    if (!(run->guidance = tw_guidance_describe(guidance_path)) ||
         tw_guidance_check_policy(run->guidance, learner->policy) != 0)
         return -1;
     learner->guidance = run->guidance;
@@ -289,7 +289,8 @@ static int load_data(run *run, char **files, int count)
 static int digest_run(const run *run, uint64_t *digest)
 {
     char *canonical = tw_canonical_options(&usage), start[17] = "", guidance[17] = "";
-    int status = init_path ? tw_config_digest(init_path, start) : tw_model_digest(policy_path, start);
+    int status =
+        init_path ? tw_config_digest(init_path, start) : tw_model_digest(policy_path, start);
     if (status == 0 && guidance_path)
         status = tw_model_digest(guidance_path, guidance);
     char *all = tw_format("%s %s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, start, guidance,
@@ -302,20 +303,24 @@ static int digest_run(const run *run, uint64_t *digest)
 }
 
 /* Says what memory will be taken, then takes it for the weights. */
-static int load_policy(run *run)
+static int load_models(run *run)
 {
-    tw_model *model = run->learner.policy;
-    size_t drawn = draws() ? (size_t)samples * run->new_tokens : 0;
-    tw_policy_needs needs = {.rows = tw_policy_rows(&run->data, (size_t)train.batch_size, drawn),
-                             .keeps_best = valid_path != NULL};
-    tw_plan plan;
-    if (drawn)
-        needs.cached = needs.rows < BATCH_TOKENS ? needs.rows : BATCH_TOKENS;
-    if (tw_policy_plan(model, &policy, &needs, tw_memory_available(), &plan) < 0)
+    const size_t drawn = draws() ? run->new_tokens : 0;
+    const bool prompts = objective == OBJECTIVE_MLE && prompt_weight > 0;
+    const tw_policy_run needs = {.data = &run->data,
+                                 .valid = &run->valid,
+                                 .use = {(size_t)samples, drawn, prompts},
+                                 .train = &train,
+                                 .seed = (uint64_t)common.seed,
+                                 .batch_tokens = BATCH_TOKENS,
+                                 .written = run->written ? run->new_tokens : 0,
+                                 .guidance = run->guidance};
+    tw_plan plan = {0};
+    if (tw_policy_plan(run->learner.policy, &policy, &needs, tw_memory_available(), &plan) < 0)
         return -1;
     if (!common.quiet)
         tw_warn("%s", plan.text);
-    return tw_policy_load(model);
+    return tw_policy_load(run->learner.policy, run->guidance, (uint64_t)common.seed);
 }
 
 static void prepare(run *run)
@@ -342,7 +347,6 @@ static int run_training(run *run)
         .output = common.output,
         .params = tw_model_trained(run->learner.policy),
         .adam = tw_adam_defaults,
-        .planned = !init_path,
         .maximise = run->written != NULL,
         .steps = tw_train_steps(&train, run->data.count),
         .context = run,
@@ -381,10 +385,8 @@ int main(int argc, char **argv)
         return TW_EXIT_DATA;
     }
     int end = open_models(&run);
-    if (end == 0)
-        end = load_data(&run, argv + first, argc - first);
-    if (end == 0 && !init_path)
-        end = load_policy(&run);
+    if (end == 0 && (end = load_data(&run, argv + first, argc - first)) == 0)
+        end = load_models(&run);
     if (end == 0) {
         prepare(&run);
         end = run_training(&run);

@@ -11,6 +11,7 @@
 #include "core/rng.h"
 #include "train/alignment.h"
 #include "train/loop.h"
+#include "train/plan.h"
 
 enum { EQUAL_SKIP, EQUAL_KEEP, EQUAL_REFUSE };
 
@@ -164,7 +165,7 @@ static void say(const char *line)
 /* A guidance folder goes on with its head; how rewards are aggregated may change. */
 static int continue_guidance(run *run)
 {
-    if (!(run->guidance = tw_guidance_open(model_path, TW_USE_TRAINABLE)))
+    if (!(run->guidance = tw_guidance_describe(model_path)))
         return -1;
     tw_guidance_settings *settings = &run->guidance->settings;
     if (bound >= 0 && bound != (int)settings->bound)
@@ -190,7 +191,7 @@ static int start_guidance(run *run)
         settings.bound = (tw_bound_kind)bound;
     if (head_size > 0)
         settings.head_size = (size_t)head_size;
-    run->guidance = tw_guidance_start(model_path, &settings, (uint64_t)common.seed);
+    run->guidance = tw_guidance_draft(model_path, &settings, (uint64_t)common.seed);
     return run->guidance ? 0 : -1;
 }
 
@@ -254,6 +255,28 @@ static int load_data(run *run, char **files, int count)
     if (!common.quiet)
         tw_warn("%zu groups to learn from, %zu held out", run->train_count, held);
     return 0;
+}
+
+/* Says what memory will be taken, then takes it for the weights. */
+static int load_guidance(run *run)
+{
+    static const tw_plan_advice advice = {.batch =
+                                              "a smaller --batch-size with a larger --accumulate"};
+    tw_alignment_run needs = {.guidance = run->guidance,
+                              .groups = run->data.groups,
+                              .count = run->train_count,
+                              .group_size = (size_t)group_size,
+                              .train = &train,
+                              .seed = (uint64_t)common.seed};
+    tw_plan plan = {0};
+    if (train.eval_every > 0)
+        needs.held_count = held_out(run, &needs.held);
+    if (tw_plan_alignment(&plan, &needs) < 0 ||
+        tw_plan_check(&plan, tw_memory_available(), &advice) < 0)
+        return -1;
+    if (!common.quiet)
+        tw_warn("%s", plan.text);
+    return tw_guidance_load(run->guidance, TW_USE_TRAINABLE);
 }
 
 static void prepare(run *run)
@@ -332,6 +355,8 @@ int main(int argc, char **argv)
     int end = open_guidance(&run);
     if (end == 0)
         end = load_data(&run, argv + first, argc - first);
+    if (end == 0)
+        end = load_guidance(&run);
     if (end == 0) {
         prepare(&run);
         end = run_training(&run);

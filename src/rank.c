@@ -251,7 +251,7 @@ static int open_classifier(run *run)
     const tw_classifier_run how = {(uint64_t)common.seed, (size_t)batch_tokens, text.strict};
     if (!classifier.model)
         return 0;
-    run->classifier = tw_classifier_open(&classifier, &how);
+    run->classifier = tw_classifier_describe(&classifier, &how);
     return run->classifier ? 0 : -1;
 }
 
@@ -261,8 +261,24 @@ static int open_bertscore(run *run)
     bertscore.batch_rows = (size_t)batch_tokens;
     if (!bertscore.model)
         return 0;
-    run->bertscore = tw_bertscore_open(&bertscore);
+    run->bertscore = tw_bertscore_describe(&bertscore);
     return run->bertscore ? 0 : -1;
+}
+
+/* Plans what memory the models will take, then takes it. */
+static int load_models(run *run)
+{
+    static const tw_plan_advice advice = {.batch = "a smaller --batch-tokens"};
+    tw_plan plan = {0};
+    if ((run->classifier && tw_classifier_plan(run->classifier, &plan) != 0) ||
+        (run->bertscore && tw_bertscore_plan(run->bertscore, &plan) != 0) ||
+        tw_plan_check(&plan, tw_memory_available(), &advice) != 0)
+        return -1;
+    if (!common.quiet && plan.bytes > TW_PLAN_LARGE)
+        tw_warn("%s", plan.text);
+    if (run->classifier && tw_classifier_load(run->classifier) != 0)
+        return -1;
+    return run->bertscore ? tw_bertscore_load(run->bertscore) : 0;
 }
 
 /* The output, with the digests of the models in its provenance. */
@@ -297,7 +313,7 @@ static int open_run(run *run, char **files, int count)
         .max_errors = common.max_errors};
     if (!(run->panel = tw_panel_new(metrics, !no_stem, text.completion_field)) ||
         !(run->records = tw_records_open(files, count, &records)) || open_classifier(run) != 0 ||
-        open_bertscore(run) != 0 || open_output(run) != 0)
+        open_bertscore(run) != 0 || load_models(run) != 0 || open_output(run) != 0)
         return -1;
     run->parallel = metrics & TW_COMPARING_METRICS;
     run->progress = tw_progress_new("records", 0, common.quiet);

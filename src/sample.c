@@ -12,11 +12,11 @@
 #include "model/masked-lm.h"
 #include "model/model.h"
 #include "model/prompt.h"
+#include "model/use-plan.h"
 #include "stream/output.h"
 #include "stream/record.h"
 #include "text/options.h"
 #include "text/prompt.h"
-#include "train/plan.h"
 
 static tw_common common = TW_COMMON_DEFAULTS;
 static tw_sampling sampling = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
@@ -212,19 +212,24 @@ static int request_done(void *context, tw_request *request)
     return any ? tw_writer_flush(run->writer) : 0;
 }
 
-/* A plan is told when it is of more bytes than this. */
-enum { LARGE = 1 << 30 };
-
 /* Plans what memory will be taken, then takes it for the weights. */
-static int load_model(tw_model *model)
+static int load_model(const run *run)
 {
-    tw_plan plan;
-    size_t tokens = (size_t)batch_tokens;
-    if (tw_plan_use(model, tokens, tokens, tw_memory_available(), &plan) < 0)
+    static const tw_plan_advice advice = {.batch = "a smaller --batch-tokens"};
+    const tw_plan_decode_size size = {.batch_tokens = (size_t)batch_tokens,
+                                      .prompt = run->prompt_limit,
+                                      .strands = (size_t)(beams > 0 ? beams : samples),
+                                      .new_tokens = run->new_tokens,
+                                      .requests = SIZE_MAX};
+    tw_plan plan = {0};
+    if (tw_plan_weights(&plan, run->model, TW_USE_FROZEN) < 0)
         return -1;
-    if (!common.quiet && plan.bytes > LARGE)
+    tw_plan_decode(&plan, run->model, &size);
+    if (tw_plan_check(&plan, tw_memory_available(), &advice) < 0)
+        return -1;
+    if (!common.quiet && plan.bytes > TW_PLAN_LARGE)
         tw_warn("%s", plan.text);
-    return tw_model_load(model, TW_USE_FROZEN, NULL);
+    return tw_model_load(run->model, TW_USE_FROZEN, NULL);
 }
 
 static int open_run(run *run, char **files, int count)
@@ -233,13 +238,13 @@ static int open_run(run *run, char **files, int count)
         .prompt_field = text.prompt_field, .need = TW_NEED_PROMPT, .max_errors = common.max_errors};
     run->ring = tw_alloc(WINDOW, sizeof *run->ring);
     if (!(run->model = tw_model_describe(model_path, NULL, NULL)) ||
-        tw_model_check_causal(run->model) != 0 || load_model(run->model) < 0 ||
-        !(run->records = tw_records_open(files, count, &records)))
-        return -1;
-    if (!(run->new_tokens = tw_max_new_tokens(run->model, max_new_tokens)))
+        tw_model_check_causal(run->model) != 0 ||
+        !(run->new_tokens = tw_max_new_tokens(run->model, max_new_tokens)))
         return -1;
     run->prompt_limit =
         tw_model_prompt_limit(run->model, run->new_tokens, (size_t)text.max_prompt_tokens);
+    if (load_model(run) < 0 || !(run->records = tw_records_open(files, count, &records)))
+        return -1;
     char digest[17];
     const char *digests[] = {digest};
     if (tw_model_digest(model_path, digest) < 0 ||

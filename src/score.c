@@ -276,6 +276,19 @@ static int score_all(run *run)
     return compare ? write_contrast(run) : write_summary(run);
 }
 
+/* Plans what memory the models will take, then takes it. */
+static int load_models(tw_measures *measures)
+{
+    static const tw_plan_advice advice = {.batch = "a smaller --batch-tokens"};
+    tw_plan plan = {0};
+    if (tw_measures_plan(measures, &plan) != 0 ||
+        tw_plan_check(&plan, tw_memory_available(), &advice) != 0)
+        return -1;
+    if (!common.quiet && plan.bytes > TW_PLAN_LARGE)
+        tw_warn("%s", plan.text);
+    return tw_measures_load(measures);
+}
+
 static int open_measures(run *run)
 {
     const tw_measures_options options = {
@@ -293,7 +306,7 @@ static int open_measures(run *run)
         .batch_rows = (size_t)batch_tokens,
     };
     run->measures = tw_measures_open(&options);
-    return run->measures ? 0 : -1;
+    return run->measures ? load_models(run->measures) : -1;
 }
 
 static int open_run(run *run, char **files, int count)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "model/lora.h"
 #include "model/masked-lm.h"
 #include "model/prompt.h"
 
@@ -96,19 +97,37 @@ static void declare_head(tw_model *model, void *context)
                     guidance->settings.head_size, 1);
 }
 
-static tw_guidance *open_with(const char *folder, tw_use use, const tw_guidance_settings *settings,
-                              bool *found)
+static tw_guidance *describe(const char *folder, const tw_guidance_settings *settings)
 {
     tw_guidance *guidance = tw_alloc(1, sizeof *guidance);
     guidance->settings = *settings;
-    guidance->model = tw_model_open_with(folder, use, declare_head, guidance, found);
+    guidance->model = tw_model_describe(folder, declare_head, guidance);
     if (guidance->model && tw_model_check_causal(guidance->model) == 0)
         return guidance;
     tw_guidance_free(guidance);
     return NULL;
 }
 
-tw_guidance *tw_guidance_open(const char *folder, tw_use use)
+static int no_head(const tw_guidance *guidance)
+{
+    return tw_fail("%s: model.safetensors: there is a %s, but no head.* weights",
+                   guidance->model->path, SETTINGS);
+}
+
+/* Before data are read and memory is taken: by the headers of the weight files. */
+static int check_head(const tw_guidance *guidance)
+{
+    const tw_model *model = guidance->model;
+    tw_shards *shards = tw_shards_open(model->lora ? model->lora->base : model->path);
+    tw_stored stored;
+    if (!shards)
+        return -1;
+    const bool found = tw_shards_find(shards, guidance->head.weight1->name, &stored);
+    tw_shards_close(shards);
+    return found ? 0 : no_head(guidance);
+}
+
+tw_guidance *tw_guidance_describe(const char *folder)
 {
     tw_guidance_settings settings = tw_guidance_defaults;
     if (!tw_guidance_is(folder)) {
@@ -118,24 +137,58 @@ tw_guidance *tw_guidance_open(const char *folder, tw_use use)
     }
     if (read_settings(folder, &settings) < 0)
         return NULL;
-    bool found = false;
-    tw_guidance *guidance = open_with(folder, use, &settings, &found);
-    if (guidance && !found) {
-        tw_fail("%s: model.safetensors: there is a %s, but no head.* weights", folder, SETTINGS);
-        tw_guidance_free(guidance);
-        return NULL;
+    tw_guidance *guidance = describe(folder, &settings);
+    if (!guidance || check_head(guidance) == 0)
+        return guidance;
+    tw_guidance_free(guidance);
+    return NULL;
+}
+
+tw_guidance *tw_guidance_draft(const char *folder, const tw_guidance_settings *settings,
+                               uint64_t seed)
+{
+    tw_guidance *guidance = describe(folder, settings);
+    if (guidance) {
+        guidance->fresh = true;
+        guidance->seed = seed;
     }
     return guidance;
+}
+
+int tw_guidance_load(tw_guidance *guidance, tw_use use)
+{
+    bool found = false;
+    if (tw_model_load(guidance->model, use, &found) < 0)
+        return -1;
+    if (!found && !guidance->fresh)
+        return no_head(guidance);
+    if (guidance->fresh)
+        tw_head_initialise(&guidance->head, guidance->seed);
+    return 0;
+}
+
+static tw_guidance *loaded(tw_guidance *guidance, tw_use use)
+{
+    if (!guidance || tw_guidance_load(guidance, use) == 0)
+        return guidance;
+    tw_guidance_free(guidance);
+    return NULL;
+}
+
+tw_guidance *tw_guidance_open(const char *folder, tw_use use)
+{
+    return loaded(tw_guidance_describe(folder), use);
 }
 
 tw_guidance *tw_guidance_start(const char *folder, const tw_guidance_settings *settings,
                                uint64_t seed)
 {
-    bool found = false;
-    tw_guidance *guidance = open_with(folder, TW_USE_TRAINABLE, settings, &found);
-    if (guidance)
-        tw_head_initialise(&guidance->head, seed);
-    return guidance;
+    return loaded(tw_guidance_draft(folder, settings, seed), TW_USE_TRAINABLE);
+}
+
+size_t tw_guidance_target_bytes(const tw_guidance *guidance)
+{
+    return (2 * guidance->settings.head_size + 2) * sizeof(float);
 }
 
 int tw_guidance_check_policy(const tw_guidance *guidance, const tw_model *policy)

@@ -27,6 +27,8 @@ typedef struct tw_guidance {
     tw_model *model; /* its params hold the head too */
     tw_head head;
     tw_guidance_settings settings;
+    bool fresh;    /* the head is initialised, not read ... */
+    uint64_t seed; /* ... from this */
 } tw_guidance;
 
 /* True if the folder holds a guidance.json. */
@@ -42,6 +44,17 @@ int tw_guidance_check_policy(const tw_guidance *guidance, const tw_model *policy
 /* Opens a plain model folder and puts a fresh head on it, trainable. */
 tw_guidance *tw_guidance_start(const char *folder, const tw_guidance_settings *settings,
                                uint64_t seed);
+
+/* The same two in steps, for what is to be known before memory is taken (tw_model_describe): a
+ * guidance folder, or a plain one with a fresh head, without weights; then these. After a failure
+ * to load it is only to be freed. */
+tw_guidance *tw_guidance_describe(const char *folder);
+tw_guidance *tw_guidance_draft(const char *folder, const tw_guidance_settings *settings,
+                               uint64_t seed);
+int tw_guidance_load(tw_guidance *guidance, tw_use use);
+
+/* What the head makes of a token's state, bytes (tw_model_activation_bytes). */
+size_t tw_guidance_target_bytes(const tw_guidance *guidance);
 
 /* Writes the whole into an existing folder (see tw_folder_begin). */
 int tw_guidance_save(const tw_guidance *guidance, const char *folder);

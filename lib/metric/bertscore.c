@@ -74,9 +74,9 @@ static int choose_layer(tw_bertscore *scorer, int64_t wanted)
     return 0;
 }
 
-tw_bertscore *tw_bertscore_open(const tw_bertscore_options *options)
+tw_bertscore *tw_bertscore_describe(const tw_bertscore_options *options)
 {
-    tw_model *model = tw_model_open(options->model, TW_USE_FROZEN);
+    tw_model *model = tw_model_describe(options->model, NULL, NULL);
     if (!model)
         return NULL;
     tw_bertscore *scorer = tw_alloc(1, sizeof *scorer);
@@ -85,6 +85,27 @@ tw_bertscore *tw_bertscore_open(const tw_bertscore_options *options)
     scorer->completion_field = options->completion_field ? options->completion_field : "completion";
     scorer->tape = tw_tape_new(false);
     if (tw_masked_lm_check(model) == 0 && choose_layer(scorer, options->layer) == 0)
+        return scorer;
+    tw_bertscore_free(scorer);
+    return NULL;
+}
+
+int tw_bertscore_plan(const tw_bertscore *scorer, tw_plan *plan)
+{
+    tw_plan_begin(plan, "bertscore");
+    tw_plan_stream(plan, scorer->model, scorer->batch_rows, 0, false);
+    return tw_plan_weights(plan, scorer->model, TW_USE_FROZEN);
+}
+
+int tw_bertscore_load(tw_bertscore *scorer)
+{
+    return tw_model_load(scorer->model, TW_USE_FROZEN, NULL);
+}
+
+tw_bertscore *tw_bertscore_open(const tw_bertscore_options *options)
+{
+    tw_bertscore *scorer = tw_bertscore_describe(options);
+    if (!scorer || tw_bertscore_load(scorer) == 0)
         return scorer;
     tw_bertscore_free(scorer);
     return NULL;

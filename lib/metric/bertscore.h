@@ -3,6 +3,7 @@
 
 #include "core/option.h"
 #include "metric/measure.h"
+#include "model/use-plan.h"
 
 /* BERTScore (Zhang et al. 2020) by a masked LM, as bert_score 0.3.13 computes it without idf and
  * without rescaling: texts are stripped of blanks at their ends, encoded with a blank in front and
@@ -53,6 +54,12 @@ int tw_bertscore_check(const tw_bertscore_options *options, const char *wanted);
  * layer. */
 tw_bertscore *tw_bertscore_open(const tw_bertscore_options *options);
 void tw_bertscore_free(tw_bertscore *scorer); /* accepts NULL */
+
+/* The same in steps: all but the weights, which cannot compare yet; what it takes as the share of a
+ * plan; the weights. After a failure to load it is only to be freed. */
+tw_bertscore *tw_bertscore_describe(const tw_bertscore_options *options);
+int tw_bertscore_plan(const tw_bertscore *scorer, tw_plan *plan);
+int tw_bertscore_load(tw_bertscore *scorer);
 
 /* Begins a group of candidates, with their reference: 0; adds a candidate to the group: the number
  * of those before it since the last run. -1 with a message when the text cannot be encoded. */

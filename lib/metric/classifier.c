@@ -94,7 +94,7 @@ static int prepare_examples(tw_classifier *classifier)
 
 static int open_parts(tw_classifier *classifier, const tw_classifier_options *options)
 {
-    if (!(classifier->model = tw_model_open(options->model, TW_USE_FROZEN)))
+    if (!(classifier->model = tw_model_describe(options->model, NULL, NULL)))
         return -1;
     const tw_architecture *architecture = classifier->model->architecture;
     if (tw_has_encoder(&classifier->model->config))
@@ -112,13 +112,35 @@ static int open_parts(tw_classifier *classifier, const tw_classifier_options *op
     return prepare_examples(classifier);
 }
 
-tw_classifier *tw_classifier_open(const tw_classifier_options *options,
-                                  const tw_classifier_run *run)
+tw_classifier *tw_classifier_describe(const tw_classifier_options *options,
+                                      const tw_classifier_run *run)
 {
     tw_classifier *classifier = tw_alloc(1, sizeof *classifier);
     classifier->run = *run;
     classifier->fraction = options->fraction;
     if (open_parts(classifier, options) == 0)
+        return classifier;
+    tw_classifier_free(classifier);
+    return NULL;
+}
+
+int tw_classifier_plan(const tw_classifier *classifier, tw_plan *plan)
+{
+    tw_plan_begin(plan, "classifier");
+    tw_plan_stream(plan, classifier->model, classifier->run.batch_rows, 0, false);
+    return tw_plan_weights(plan, classifier->model, TW_USE_FROZEN);
+}
+
+int tw_classifier_load(tw_classifier *classifier)
+{
+    return tw_model_load(classifier->model, TW_USE_FROZEN, NULL);
+}
+
+tw_classifier *tw_classifier_open(const tw_classifier_options *options,
+                                  const tw_classifier_run *run)
+{
+    tw_classifier *classifier = tw_classifier_describe(options, run);
+    if (!classifier || tw_classifier_load(classifier) == 0)
         return classifier;
     tw_classifier_free(classifier);
     return NULL;

@@ -4,6 +4,7 @@
 #include "core/option.h"
 #include "metric/measure.h"
 #include "metric/verdict.h"
+#include "model/use-plan.h"
 
 /* A frozen language model as the judge of discrete prompts: how well each makes it label the
  * texts of an example stream (METHOD.md, Task B). */
@@ -64,6 +65,13 @@ typedef struct tw_classifier_run {
 tw_classifier *tw_classifier_open(const tw_classifier_options *options,
                                   const tw_classifier_run *run);
 void tw_classifier_free(tw_classifier *classifier); /* accepts NULL */
+
+/* The same in steps: all but the weights, which cannot judge yet; what it takes as the share of a
+ * plan; the weights. After a failure to load it is only to be freed. */
+tw_classifier *tw_classifier_describe(const tw_classifier_options *options,
+                                      const tw_classifier_run *run);
+int tw_classifier_plan(const tw_classifier *classifier, tw_plan *plan);
+int tw_classifier_load(tw_classifier *classifier);
 
 /* Judges the samples of a record, or the completion of one without samples: numbers of text i
  * at values[i * stride], tw_panel_texts(record) of them. They depend on the text, on the

@@ -29,7 +29,7 @@ static tw_sequence_options reading(tw_measures *measures, const tw_measures_opti
 
 static int add_model(tw_measures *measures, const tw_measures_options *options)
 {
-    if (!(measures->model = tw_model_open(options->model, TW_USE_FROZEN)) ||
+    if (!(measures->model = tw_model_describe(options->model, NULL, NULL)) ||
         tw_model_check_causal(measures->model) != 0)
         return -1;
     const tw_sequence_options sequences =
@@ -41,7 +41,7 @@ static int add_model(tw_measures *measures, const tw_measures_options *options)
 
 static int add_guidance(tw_measures *measures, const tw_measures_options *options)
 {
-    if (!(measures->guidance = tw_guidance_open(options->guidance, TW_USE_FROZEN)))
+    if (!(measures->guidance = tw_guidance_describe(options->guidance)))
         return -1;
     const tw_sequence_options sequences =
         reading(measures, options, options->guidance, measures->guidance->model);
@@ -53,7 +53,7 @@ static int add_guidance(tw_measures *measures, const tw_measures_options *option
 static int add_classifier(tw_measures *measures, const tw_measures_options *options)
 {
     const tw_classifier_run run = {options->seed, options->batch_rows, options->text->strict};
-    if (!(measures->classifier = tw_classifier_open(options->classifier, &run)))
+    if (!(measures->classifier = tw_classifier_describe(options->classifier, &run)))
         return -1;
     measures->models[measures->model_count++].path = options->classifier->model;
     return add(measures, tw_classifier_measure(measures->classifier));
@@ -64,7 +64,7 @@ static int add_bertscore(tw_measures *measures, const tw_measures_options *optio
     tw_bertscore_options bertscore = *options->bertscore;
     bertscore.completion_field = options->text->completion_field;
     bertscore.batch_rows = options->batch_rows;
-    if (!(measures->bertscore = tw_bertscore_open(&bertscore)))
+    if (!(measures->bertscore = tw_bertscore_describe(&bertscore)))
         return -1;
     measures->models[measures->model_count++].path = bertscore.model;
     return add(measures, tw_bertscore_measure(measures->bertscore, options->optional));
@@ -86,9 +86,6 @@ static int add_all(tw_measures *measures, const tw_measures_options *options)
         return -1;
     if (options->bertscore && options->bertscore->model && add_bertscore(measures, options) != 0)
         return -1;
-    for (int i = 0; i < measures->model_count; i++)
-        if (tw_model_digest(measures->models[i].path, measures->models[i].digest) != 0)
-            return -1;
     return 0;
 }
 
@@ -109,6 +106,7 @@ static void choose_columns(tw_measures *measures, const tw_selection *selection)
 tw_measures *tw_measures_open(const tw_measures_options *options)
 {
     tw_measures *measures = tw_alloc(1, sizeof *measures);
+    measures->batch_rows = options->batch_rows;
     if (add_all(measures, options) != 0) {
         tw_measures_free(measures);
         return NULL;
@@ -116,6 +114,40 @@ tw_measures *tw_measures_open(const tw_measures_options *options)
     if (options->selection)
         choose_columns(measures, options->selection);
     return measures;
+}
+
+int tw_measures_plan(const tw_measures *measures, tw_plan *plan)
+{
+    const tw_guidance *guidance = measures->guidance;
+    const size_t rows = measures->batch_rows;
+    if (measures->model) {
+        tw_plan_begin(plan, "model");
+        tw_plan_stream(plan, measures->model, rows, 0, true);
+        if (tw_plan_weights(plan, measures->model, TW_USE_FROZEN) != 0)
+            return -1;
+    }
+    if (guidance) {
+        tw_plan_begin(plan, "guidance");
+        tw_plan_stream(plan, guidance->model, rows, tw_guidance_target_bytes(guidance), false);
+        if (tw_plan_weights(plan, guidance->model, TW_USE_FROZEN) != 0)
+            return -1;
+    }
+    if (measures->classifier && tw_classifier_plan(measures->classifier, plan) != 0)
+        return -1;
+    return measures->bertscore ? tw_bertscore_plan(measures->bertscore, plan) : 0;
+}
+
+int tw_measures_load(tw_measures *measures)
+{
+    if ((measures->model && tw_model_load(measures->model, TW_USE_FROZEN, NULL) != 0) ||
+        (measures->guidance && tw_guidance_load(measures->guidance, TW_USE_FROZEN) != 0) ||
+        (measures->classifier && tw_classifier_load(measures->classifier) != 0) ||
+        (measures->bertscore && tw_bertscore_load(measures->bertscore) != 0))
+        return -1;
+    for (int i = 0; i < measures->model_count; i++)
+        if (tw_model_digest(measures->models[i].path, measures->models[i].digest) != 0)
+            return -1;
+    return 0;
 }
 
 int tw_measures_run(tw_measures *measures, tw_block *block, const tw_findings *findings)

@@ -23,7 +23,7 @@ typedef struct tw_measures_options {
 /* A model, and what became of the records on their way to its tokens. */
 typedef struct tw_measuring_model {
     const char *path; /* borrowed */
-    char digest[17];  /* tw_model_digest */
+    char digest[17];  /* tw_model_digest, once loaded */
     tw_encoded encoded;
 } tw_measuring_model;
 
@@ -40,10 +40,17 @@ typedef struct tw_measures {
     tw_bertscore *bertscore;   /* NULL: none */
     tw_measure *measures[5];   /* [count], their columns beside each other in this order */
     size_t count;
+    size_t batch_rows; /* of the options */
 } tw_measures;
 
-/* NULL on failure. */
+/* Opens all but the models' weights: nothing can be measured yet. NULL on failure. */
 tw_measures *tw_measures_open(const tw_measures_options *options);
+
+/* Adds to a plan what the models will take, each as a share. */
+int tw_measures_plan(const tw_measures *measures, tw_plan *plan);
+
+/* Takes the weights and the models' digests. After a failure measures are only to be freed. */
+int tw_measures_load(tw_measures *measures);
 
 /* See tw_measure; findings has `stride` columns. */
 int tw_measures_run(tw_measures *measures, tw_block *block, const tw_findings *findings);

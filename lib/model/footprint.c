@@ -1,6 +1,10 @@
 #include "model/footprint.h"
 
+#include <string.h>
+
 #include "model/lora.h"
+#include "tensor/attention.h"
+#include "tensor/gemm.h"
 
 enum { LOGIT_ROWS = 256 };
 
@@ -19,9 +23,9 @@ int tw_model_footprint(const tw_model *model, tw_use use, tw_footprint *footprin
     if (use == TW_USE_TRAINABLE)
         footprint->values = footprint->gradients = all;
     if (lora)
-        footprint->values += lora->params.size * sizeof(float);
+        footprint->adapter = lora->params.size * sizeof(float);
     if (lora && use == TW_USE_ADAPTER)
-        footprint->gradients = lora->params.size * sizeof(float);
+        footprint->gradients = footprint->adapter;
     if (use == TW_USE_TRAINABLE)
         return 0;
     tw_shards *shards = tw_shards_open(lora ? lora->base : model->path);
@@ -29,45 +33,172 @@ int tw_model_footprint(const tw_model *model, tw_use use, tw_footprint *footprin
         return -1;
     for (size_t i = 0; i < tw_shards_count(shards); i++) {
         const tw_array *array = tw_shards_at(shards, i).array;
-        if (stays_mapped(model, array))
+        const bool mapped = stays_mapped(model, array);
+        if (mapped)
             footprint->mapped += array->count * tw_dtype_size(array->dtype);
         else
             footprint->values += array->count * sizeof(float);
+        footprint->halves |= mapped && array->dtype == TW_BF16;
     }
     tw_shards_close(shards);
     return 0;
 }
 
-/* Numbers that the linear layers give for a row. */
-static size_t linear_outputs(const tw_model *model)
+/* What a row takes in a stack of layers, in floats. */
+typedef struct stack {
+    size_t layers;
+    size_t linear; /* outputs of the linear layers, of all layers together */
+    size_t others; /* the same of the other ops */
+    size_t sums;   /* residual sums among these, which hand their gradients on */
+    size_t notes;  /* what ops keep beside their outputs for the gradient */
+} stack;
+
+/* Tables and heads: matrices that are not multiplied with every row. */
+static bool is_apart(const char *name)
+{
+    static const char *const parts[] = {"embed", "wte", "wpe", "shared", "relative", "lm_head"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(name, parts[i]))
+            return true;
+    return false;
+}
+
+/* Keys and values that a decoder makes of what the encoder read. */
+static bool is_of_source(const char *name)
+{
+    return strstr(name, "EncDecAttention.k.") || strstr(name, "EncDecAttention.v.");
+}
+
+/* Numbers that the linear layers give for a row of the decoder, of the encoder, and for a row of
+ * the encoder in the decoder. */
+static void add_linear(const tw_model *model, stack *decoder, stack *encoder, size_t *cross)
 {
     const tw_lora_layers *layers = tw_lora_layers_of(model);
-    bool in_out = layers && layers->layout == TW_IN_OUT;
-    size_t outputs = 0;
+    const bool in_out = layers && layers->layout == TW_IN_OUT,
+               apart = tw_has_encoder(&model->config);
+    *cross = 0;
     for (size_t i = 0; i < model->own_params; i++) {
         const tw_tensor *tensor = model->params.tensors[i];
-        if (tensor->rank == 2 && tensor->rows != model->config.vocab_size)
-            outputs += in_out ? tensor->width : tensor->rows;
+        if (tensor->rank != 2 || is_apart(tensor->name))
+            continue;
+        const size_t outputs = in_out ? tensor->width : tensor->rows;
+        if (apart && strncmp(tensor->name, "encoder.", 8) == 0)
+            encoder->linear += outputs;
+        else if (apart && is_of_source(tensor->name))
+            *cross += outputs;
+        else
+            decoder->linear += outputs;
     }
-    return outputs;
 }
 
-/* Those of a decoder's other ops: norms and residual sums, attention, the activation, rotations
- * and norms of heads. */
-static size_t other_outputs(const tw_config *config)
+/* The other ops: norms and residual sums, attention, the activation, rotations and norms of
+ * heads. */
+static void add_others(const tw_config *config, bool attends_twice, stack *stack)
 {
-    size_t heads = (config->heads + config->kv_heads) * config->head_size;
-    size_t turned = config->rope.theta > 0 ? heads : 0, normed = config->head_norms ? heads : 0;
-    return config->layers * (4 * config->hidden_size + config->heads * config->head_size +
-                             config->intermediate_size + turned + normed);
+    const size_t w = config->hidden_size, q = config->heads * config->head_size;
+    const size_t heads = q + config->kv_heads * config->head_size;
+    const size_t parts = attends_twice ? 3 : 2; /* of a layer, each with its norm and sum */
+    size_t outputs = 2 * parts * w + (parts - 1) * q + config->intermediate_size;
+    outputs += config->rope.theta > 0 ? heads : 0;
+    outputs += config->head_norms ? heads : 0;
+    outputs += config->gated ? config->intermediate_size : 0;
+    stack->others = stack->layers * outputs;
+    stack->sums = stack->layers * parts * w;
+    stack->notes = stack->layers * (2 * parts + 2 + (parts - 1) * config->heads);
 }
 
-size_t tw_model_row_bytes(const tw_model *model, bool recording)
+typedef struct shape {
+    stack text, source;
+    size_t cross;    /* floats, of all layers, for a row that the encoder read */
+    size_t fixed;    /* floats beside the layers, for a row: rotations, ids, a batch's arrays */
+    size_t narrow;   /* of adapters, in training */
+    size_t adapting; /* of an adapter, otherwise: while its layer is computed */
+} shape;
+
+/* Ids, positions and targets of a row, with the room that arrays grow by. */
+enum { ROW_ARRAYS = 24 };
+
+static shape shape_of(const tw_model *model)
 {
-    size_t linear = linear_outputs(model), others = other_outputs(&model->config);
-    /* In encoder-decoders, whose layers are more, as many others as linear ones. */
-    size_t values = (linear + (others > linear ? others : linear)) * sizeof(float);
-    return recording ? 2 * values : values / model->config.layers;
+    const tw_config *config = &model->config;
+    const struct tw_lora *lora = model->lora;
+    shape shape = {.text.layers = config->layers, .source.layers = config->encoder_layers};
+    add_others(config, tw_has_encoder(config), &shape.text);
+    add_others(config, false, &shape.source);
+    add_linear(model, &shape.text, &shape.source, &shape.cross);
+    shape.fixed = ROW_ARRAYS + (config->rope.theta > 0 ? config->head_size : 0);
+    for (size_t i = 0; lora && i < lora->count; i++) {
+        const size_t out = lora->adapters[i].b->rows;
+        shape.narrow += lora->rank;
+        if (lora->rank + out > shape.adapting)
+            shape.adapting = lora->rank + out;
+    }
+    return shape;
+}
+
+/* What a row of a stack keeps for the backward pass: outputs of all layers, before them the
+ * embedding, behind them the final norm. */
+static size_t recorded(const tw_config *config, const stack *stack, const shape *shape)
+{
+    /* RoBERTa's embeddings are three, added and normalised. */
+    const size_t ends = (config->token_types > 0 ? 7 : 2) * config->hidden_size;
+    return stack->layers == 0
+               ? 0
+               : stack->linear + stack->others + stack->notes + ends + shape->fixed + shape->narrow;
+}
+
+/* The gradients of these. */
+static size_t gradients(const tw_config *config, const stack *stack)
+{
+    const size_t ends = (config->token_types > 0 ? 5 : 2) * config->hidden_size;
+    return stack->layers == 0 ? 0 : stack->linear + stack->others - stack->sums + ends;
+}
+
+/* What is held of a row with nothing recorded: a layer's input and what is made of it. */
+static size_t held(const tw_config *config, const stack *stack, const shape *shape)
+{
+    const size_t outputs = stack->linear + stack->others + stack->notes;
+    return stack->layers == 0
+               ? 0
+               : config->hidden_size + outputs / stack->layers + shape->fixed + shape->adapting;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Ops themselves, and what is rounded up. */
+static size_t overhead(const tw_config *config, bool recording)
+{
+    return (recording ? config->layers + config->encoder_layers : 1) * (12 << 10);
+}
+
+size_t tw_model_activation_bytes(const tw_model *model, const tw_rows *rows, tw_pass_kind kind)
+{
+    const tw_config *config = &model->config;
+    const shape shape = shape_of(model);
+    const size_t w = config->hidden_size, scaled = config->logit_scale != 0 ? w : 0;
+    const size_t masked = config->token_types > 0 ? 3 * w : 0;
+    const size_t target = w + scaled + masked + kind.per_target / sizeof(float);
+    const size_t at_end = kind.at_end / sizeof(float);
+    size_t values = 0;
+    if (kind.recording) {
+        const size_t returned = rows->text * gradients(config, &shape.text) +
+                                rows->source * (gradients(config, &shape.source) + shape.cross) +
+                                rows->targets * target;
+        values = rows->text * recorded(config, &shape.text, &shape) +
+                 rows->source * (recorded(config, &shape.source, &shape) + shape.cross) +
+                 rows->targets * (target + 1) + larger(returned, at_end);
+    } else {
+        const size_t text = held(config, &shape.text, &shape);
+        const size_t keys = config->layers ? shape.cross / config->layers : 0;
+        const size_t encoding = rows->source * held(config, &shape.source, &shape);
+        const size_t layer = rows->source * (w + keys) + rows->text * text;
+        const size_t end = rows->source * w + rows->text * (2 * w + shape.fixed);
+        values = larger(larger(encoding, layer), end + rows->targets * target + at_end);
+    }
+    return values * sizeof(float) + overhead(config, kind.recording);
 }
 
 size_t tw_model_logit_bytes(const tw_model *model)
@@ -79,4 +210,15 @@ size_t tw_model_cache_bytes(const tw_model *model)
 {
     const tw_config *config = &model->config;
     return 2 * config->layers * config->kv_heads * config->head_size * sizeof(float);
+}
+
+size_t tw_model_scratch_bytes(const tw_model *model, size_t longest, bool halves, bool recording)
+{
+    enum { DEPTH = 4096 }; /* of a widened tile, tensor/weight.c */
+    const tw_config *config = &model->config;
+    const size_t widest = larger(config->hidden_size, config->intermediate_size);
+    const size_t scores = (recording ? 2 : 1) * (size_t)TW_QUERY_BLOCK * longest;
+    const size_t padded = (size_t)TW_ROW_TILE * (TW_COLUMN_TILE + widest);
+    const size_t tile = halves ? TW_COLUMN_TILE * larger(widest, DEPTH) : 0;
+    return (scores + padded + tile) * sizeof(float);
 }

@@ -200,7 +200,7 @@ static int complete_config(tw_model *model, const char *config_path, const char 
     return configure(model) < 0 ? tw_fail_in("%s", config_path) : 0;
 }
 
-tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed)
+tw_model *tw_model_draft(const char *config_path, const char *tokenizer_path)
 {
     tw_model *model = tw_alloc(1, sizeof *model);
     if (complete_config(model, config_path, tokenizer_path) < 0 ||
@@ -209,8 +209,21 @@ tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uin
         return NULL;
     }
     model->architecture->declare(model);
+    model->own_params = model->params.count;
+    return model;
+}
+
+void tw_model_fill(tw_model *model, uint64_t seed)
+{
     tw_params_allocate(&model->params, true);
     model->architecture->initialise(model, seed);
+}
+
+tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed)
+{
+    tw_model *model = tw_model_draft(config_path, tokenizer_path);
+    if (model)
+        tw_model_fill(model, seed);
     return model;
 }
 

@@ -109,7 +109,7 @@ struct tw_model {
     tw_shards *weights;   /* kept open while parameters point into its map, else NULL */
     struct tw_lora *lora; /* its adapter (lora.h), NULL: none */
     size_t own_params;    /* the architecture's, before those of `extra` */
-    char *path;
+    char *path;           /* NULL: from scratch */
 };
 
 typedef enum tw_use {
@@ -144,6 +144,10 @@ tw_params *tw_model_trained(tw_model *model);
 
 /* From scratch: config.json and a tokenizer; trainable. */
 tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed);
+
+/* The same in two steps: described only, then with its initial values. */
+tw_model *tw_model_draft(const char *config_path, const char *tokenizer_path);
+void tw_model_fill(tw_model *model, uint64_t seed);
 
 /* States to be multiplied with the output embedding, from hidden states (any rows of them); the
  * output bias comes on top. */

@@ -9,7 +9,6 @@
 #include "core/memory.h"
 #include "model/model.h"
 #include "train/checkpoint.h"
-#include "train/plan.h"
 #include "train/run.h"
 
 static double now(void)
@@ -181,19 +180,6 @@ static int check_output(const tw_run *run)
     return 0;
 }
 
-static int plan_memory(const tw_run *run)
-{
-    char text[256];
-    const tw_params *params = run->training->params;
-    if (run->training->planned)
-        snprintf(text, sizeof text, "%.4g M parameters to train",
-                 (double)tw_params_values(params) / 1e6);
-    else if (tw_plan_memory(params, validates(run), tw_memory_available(), text, sizeof text) < 0)
-        return -1;
-    tw_run_say(run, "%s; %llu steps", text, (unsigned long long)run->training->steps);
-    return 0;
-}
-
 static void init(tw_run *run, const tw_training *training)
 {
     const tw_train_options *options = training->options;
@@ -207,17 +193,17 @@ static void init(tw_run *run, const tw_training *training)
                      (uint64_t)options->warmup, training->steps, training->maximise);
 }
 
-static int take_memory(tw_run *run)
+static void take_memory(tw_run *run)
 {
     const tw_training *training = run->training;
     tw_adam_options adam = training->adam;
     adam.weight_decay = run->options->weight_decay;
-    if (plan_memory(run) < 0)
-        return -1;
+    tw_run_say(run, "%.4g M parameters to train; %llu steps",
+               (double)tw_params_values(training->params) / 1e6,
+               (unsigned long long)training->steps);
     tw_adam_init(&run->adam, training->params, &adam);
     if (validates(run))
         run->best_x = tw_alloc(training->params->size, sizeof *run->best_x);
-    return 0;
 }
 
 int tw_train(const tw_training *training)
@@ -227,7 +213,7 @@ int tw_train(const tw_training *training)
     off_t log_bytes = 0;
     int status = check_output(&run);
     if (status == 0)
-        status = take_memory(&run);
+        take_memory(&run);
     if (status == 0 && training->options->resume && tw_checkpoint_exists(run.checkpoint))
         status = tw_run_resume(&run, &log_bytes);
     if (status == 0)

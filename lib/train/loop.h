@@ -38,7 +38,6 @@ typedef struct tw_training {
     const char *output;      /* result folder; checkpoints go to OUTPUT.checkpoint */
     tw_params *params;       /* trainable */
     tw_adam_options adam;    /* weight_decay is taken from options */
-    bool planned;            /* the program has told and checked what memory is taken */
     uint64_t steps;          /* updates, see tw_train_steps */
     uint64_t digest;         /* of everything that shapes the result: options, models, data;
                                 --resume refuses a checkpoint of another one */

@@ -1,83 +1,177 @@
 #include "train/plan.h"
 
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/error.h"
-#include "model/footprint.h"
+#include "model/prompt.h"
 
-size_t tw_memory_available(void)
+/* Items of batches that are looked at one by one; more take too long. */
+static const uint64_t VISITS = (uint64_t)1 << 23;
+
+static size_t larger(size_t a, size_t b)
 {
-    static const char FIELD[] = "MemAvailable:";
-    size_t bytes = SIZE_MAX;
-    char line[128];
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, FIELD, strlen(FIELD)) == 0)
-            bytes = (size_t)strtoull(line + strlen(FIELD), NULL, 10) * 1024;
-    if (file)
-        fclose(file);
-    return bytes;
+    return a > b ? a : b;
 }
 
-static double megabytes(size_t bytes)
+static tw_batch_size prompt_size(const tw_model *model, size_t length)
 {
-    return (double)bytes / (1 << 20);
+    const bool apart = tw_has_encoder(&model->config);
+    return (tw_batch_size){
+        .rows = {.text = tw_model_prompt_rows(model, length), .source = apart ? length : 0},
+        .longest = length};
 }
 
-/* "4.3 MB", "21800 MB" */
-static void append(tw_plan *plan, const char *before, size_t bytes, const char *after)
+tw_batch_size tw_example_size(const tw_model *model, const tw_example *example,
+                              const tw_example_use *use)
 {
-    double size = megabytes(bytes);
-    size_t length = strlen(plan->text);
-    snprintf(plan->text + length, sizeof plan->text - length, "%s%.*f MB %s", before,
-             size < 10 ? 2 : 0, size, after);
+    const size_t prompt = example->prompt.count, written = example->completion.count;
+    const size_t all = larger(written, use->samples * use->drawn);
+    tw_batch_size size = prompt_size(model, prompt);
+    size.rows.text += all;
+    size.rows.targets = all;
+    size.longest += larger(written, use->drawn);
+    if (use->targets_prompt)
+        size.rows.targets += tw_model_prompt_rows(model, prompt) - 1;
+    return size;
 }
 
-void tw_plan_add(tw_plan *plan, size_t bytes, const char *what)
+static int longer_first(const void *left, const void *right)
 {
-    if (bytes == 0)
-        return;
-    append(plan, plan->bytes ? ", " : "memory: ", bytes, what);
-    if (__builtin_add_overflow(plan->bytes, bytes, &plan->bytes))
-        plan->bytes = SIZE_MAX;
+    const size_t *a = left, *b = right;
+    return (*a < *b) - (*a > *b);
 }
 
-int tw_plan_check(tw_plan *plan, size_t available)
+tw_batch_size tw_group_size(const tw_model *model, const tw_group *group, size_t group_size)
 {
-    append(plan, "; ", plan->bytes, "in all");
-    append(plan, ", ", available, "are free");
-    return plan->bytes > available ? tw_fail("not enough %s", plan->text) : 0;
+    const size_t chosen = group_size && group_size < group->count ? group_size : group->count;
+    size_t *lengths = tw_alloc(group->count, sizeof *lengths);
+    tw_batch_size size = prompt_size(model, group->prompt.count);
+    for (size_t k = 0; k < group->count; k++)
+        lengths[k] = group->generations[k].ids.count;
+    qsort(lengths, group->count, sizeof *lengths, longer_first);
+    for (size_t k = 0; k < chosen; k++)
+        size.rows.targets += lengths[k];
+    size.rows.text += size.rows.targets;
+    size.longest += lengths[0];
+    free(lengths);
+    return size;
 }
 
-int tw_plan_use(const tw_model *model, size_t cached, size_t rows, size_t available, tw_plan *plan)
+static void add_item(tw_batch_size *sum, const tw_batch_size *item)
+{
+    sum->rows.text += item->rows.text;
+    sum->rows.source += item->rows.source;
+    sum->rows.targets += item->rows.targets;
+    sum->longest = larger(sum->longest, item->longest);
+}
+
+static void keep_larger(tw_batch_size *most, const tw_batch_size *sum)
+{
+    most->rows.text = larger(most->rows.text, sum->rows.text);
+    most->rows.source = larger(most->rows.source, sum->rows.source);
+    most->rows.targets = larger(most->rows.targets, sum->rows.targets);
+    most->longest = larger(most->longest, sum->longest);
+}
+
+/* Once each in an epoch: a batch that is larger than the data has some of them again. */
+static size_t sum_of_longest(size_t *values, size_t count, size_t batch_size)
+{
+    size_t sum = 0;
+    qsort(values, count, sizeof *values, longer_first);
+    for (size_t i = 0; i < batch_size; i++)
+        sum += values[i % count];
+    return sum;
+}
+
+static tw_batch_size largest_together(const tw_batch_size *items, size_t count, size_t batch_size)
+{
+    size_t *values = tw_alloc(count, sizeof *values);
+    tw_batch_size most = {0};
+    for (size_t i = 0; i < count; i++) {
+        values[i] = items[i].rows.text;
+        most.longest = larger(most.longest, items[i].longest);
+    }
+    most.rows.text = sum_of_longest(values, count, batch_size);
+    for (size_t i = 0; i < count; i++)
+        values[i] = items[i].rows.source;
+    most.rows.source = sum_of_longest(values, count, batch_size);
+    for (size_t i = 0; i < count; i++)
+        values[i] = items[i].rows.targets;
+    most.rows.targets = sum_of_longest(values, count, batch_size);
+    free(values);
+    return most;
+}
+
+tw_batch_size tw_largest_batch(const tw_batch_size *items, size_t count,
+                               const tw_train_options *train, uint64_t seed)
+{
+    const size_t batch_size = (size_t)train->batch_size;
+    const uint64_t most_passes = VISITS / batch_size, updates = tw_train_steps(train, count);
+    tw_batch_size most = {0};
+    tw_order order;
+    if (updates > most_passes / (uint64_t)train->accumulate)
+        return largest_together(items, count, batch_size);
+    const uint64_t passes = updates * (uint64_t)train->accumulate;
+    tw_order_init(&order, seed, count);
+    for (uint64_t pass = 0; pass < passes; pass++) {
+        tw_batch_size sum = {0};
+        uint64_t epoch;
+        for (size_t i = 0; i < batch_size; i++)
+            add_item(&sum, &items[tw_order_at(&order, pass * batch_size + i, &epoch)]);
+        keep_larger(&most, &sum);
+    }
+    tw_order_free(&order);
+    return most;
+}
+
+tw_batch_size tw_largest_in_order(const tw_batch_size *items, size_t count, size_t batch_size)
+{
+    tw_batch_size most = {0};
+    for (size_t first = 0; first < count; first += batch_size) {
+        tw_batch_size sum = {0};
+        for (size_t i = first; i < count && i - first < batch_size; i++)
+            add_item(&sum, &items[i]);
+        keep_larger(&most, &sum);
+    }
+    return most;
+}
+
+int tw_plan_training(tw_plan *plan, const tw_model *model, tw_use use, bool keeps_best)
 {
     tw_footprint footprint;
-    *plan = (tw_plan){0};
-    if (tw_model_footprint(model, TW_USE_FROZEN, &footprint) < 0)
+    if (tw_plan_weights(plan, model, use) < 0 || tw_model_footprint(model, use, &footprint) < 0)
         return -1;
-    tw_plan_add(plan, footprint.mapped, "of mapped weights");
-    tw_plan_add(plan, footprint.values, "of weights");
-    tw_plan_add(plan, rows * tw_model_row_bytes(model, false), "of activations");
-    tw_plan_add(plan, tw_model_logit_bytes(model), "of logits");
-    tw_plan_add(plan, cached * tw_model_cache_bytes(model), "of keys and values");
-    return tw_plan_check(plan, available);
+    tw_plan_add(plan, TW_PLAN_MOMENTS, 2 * footprint.gradients);
+    tw_plan_add(plan, TW_PLAN_BEST, keeps_best ? footprint.gradients : 0);
+    return 0;
 }
 
-int tw_plan_memory(const tw_params *params, bool keeps_best, size_t available, char *text,
-                   size_t size)
+static tw_batch_size *sizes_of_groups(const tw_model *model, const tw_group *groups, size_t count,
+                                      size_t group_size)
 {
-    size_t one = params->size * sizeof(float), copies = keeps_best ? 5 : 4;
-    snprintf(text, size, "%.4g M parameters, %.4g MB with gradients, moments%s",
-             (double)tw_params_values(params) / 1e6, megabytes(copies * one),
-             keeps_best ? " and the best weights" : "");
-    /* The values themselves are there already. */
-    size_t more = (copies - 1) * one;
-    if (more > available)
-        return tw_fail("not enough memory: %s, of which %.4g MB are still to be taken and %.4g MB "
-                       "are free",
-                       text, megabytes(more), megabytes(available));
-    return 0;
+    tw_batch_size *sizes = tw_alloc(count, sizeof *sizes);
+    for (size_t i = 0; i < count; i++)
+        sizes[i] = tw_group_size(model, &groups[i], group_size);
+    return sizes;
+}
+
+int tw_plan_alignment(tw_plan *plan, const tw_alignment_run *run)
+{
+    const tw_model *model = run->guidance->model;
+    tw_plan_pass_size pass = {.per_target = tw_guidance_target_bytes(run->guidance),
+                              .recording = true};
+    tw_batch_size *sizes = sizes_of_groups(model, run->groups, run->count, run->group_size);
+    tw_batch_size most = tw_largest_batch(sizes, run->count, run->train, run->seed);
+    free(sizes);
+    pass.rows = most.rows;
+    pass.longest = most.longest;
+    tw_plan_pass(plan, model, &pass);
+    if (run->held_count > 0) {
+        const tw_pass_kind frozen = {.per_target = pass.per_target};
+        sizes = sizes_of_groups(model, run->held, run->held_count, 0);
+        most = tw_largest_in_order(sizes, run->held_count, (size_t)run->train->batch_size);
+        free(sizes);
+        tw_plan_add(plan, TW_PLAN_ACTIVATIONS,
+                    tw_model_activation_bytes(model, &most.rows, frozen));
+    }
+    return tw_plan_training(plan, model, TW_USE_TRAINABLE, run->held_count > 0);
 }

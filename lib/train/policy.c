@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "model/footprint.h"
 #include "model/lora.h"
 
 int tw_policy_check(const tw_policy_options *options)
@@ -51,48 +50,106 @@ static tw_use use_of(const tw_model *policy)
     return policy->lora ? TW_USE_ADAPTER : TW_USE_TRAINABLE;
 }
 
-int tw_policy_plan(const tw_model *policy, const tw_policy_options *options,
-                   const tw_policy_needs *needs, size_t available, tw_plan *plan)
+static tw_batch_size *sizes_of(const tw_model *policy, const tw_data *data,
+                               const tw_example_use *use)
 {
-    tw_footprint footprint;
-    if (tw_model_footprint(policy, use_of(policy), &footprint) < 0)
-        return -1;
-    *plan = (tw_plan){0};
-    tw_plan_add(plan, footprint.mapped, "of mapped weights");
-    tw_plan_add(plan, footprint.values, "of weights");
-    tw_plan_add(plan, footprint.gradients, "of gradients");
-    tw_plan_add(plan, 2 * footprint.gradients, "of moments");
-    tw_plan_add(plan, needs->keeps_best ? footprint.gradients : 0, "of the best weights");
-    tw_plan_add(plan, needs->rows * tw_model_row_bytes(policy, true), "of activations");
-    tw_plan_add(plan, tw_model_logit_bytes(policy), "of logits");
-    tw_plan_add(plan, needs->cached * tw_model_cache_bytes(policy), "of keys and values");
-    tw_plan_add(plan, options->merge ? policy->params.size * sizeof(float) : 0, "to merge");
-    return tw_plan_check(plan, available);
+    tw_batch_size *sizes = tw_alloc(data->count, sizeof *sizes);
+    for (size_t i = 0; i < data->count; i++)
+        sizes[i] = tw_example_size(policy, &data->examples[i], use);
+    return sizes;
 }
 
-static int longer_first(const void *left, const void *right)
+static size_t longest_prompt(const tw_data *data)
 {
-    const size_t *a = left, *b = right;
-    return (*a < *b) - (*a > *b);
+    size_t longest = 1;
+    for (size_t i = 0; i < data->count; i++)
+        if (data->examples[i].prompt.count > longest)
+            longest = data->examples[i].prompt.count;
+    return longest;
 }
 
-size_t tw_policy_rows(const tw_data *data, size_t batch_size, size_t drawn)
+static size_t decode_bytes(const tw_model *policy, const tw_plan_decode_size *size)
 {
-    size_t *lengths = tw_alloc(data->count, sizeof *lengths), rows = 0;
-    for (size_t i = 0; i < data->count; i++) {
-        const tw_example *example = &data->examples[i];
-        size_t written = example->completion.count;
-        lengths[i] = example->prompt.count + (written > drawn ? written : drawn);
+    tw_plan plan = {0};
+    if (size->new_tokens > 0)
+        tw_plan_decode(&plan, policy, size);
+    return plan.bytes;
+}
+
+/* Generations of a step or of a validation, never of both at a time. */
+static void plan_generations(const tw_model *policy, const tw_policy_run *run, tw_plan *plan)
+{
+    const tw_plan_decode_size drawn = {.batch_tokens = run->batch_tokens,
+                                       .prompt = longest_prompt(run->data),
+                                       .strands = run->use.samples,
+                                       .new_tokens = run->use.drawn,
+                                       .requests = (size_t)run->train->batch_size};
+    tw_plan_decode_size written = {
+        .batch_tokens = run->batch_tokens, .strands = 1, .new_tokens = run->written};
+    if (run->written > 0) {
+        written.prompt = longest_prompt(run->valid);
+        written.requests = run->valid->count;
     }
-    qsort(lengths, data->count, sizeof *lengths, longer_first);
-    for (size_t i = 0; data->count > 0 && i < batch_size; i++)
-        rows += lengths[i % data->count];
-    free(lengths);
-    return rows;
+    const bool more = decode_bytes(policy, &written) > decode_bytes(policy, &drawn);
+    if (more || drawn.new_tokens > 0)
+        tw_plan_decode(plan, policy, more ? &written : &drawn);
 }
 
-int tw_policy_load(tw_model *policy)
+/* Batches without gradients, of validations and of the guidance, share their memory: the second
+ * takes what it needs beyond the first's. */
+static void plan_frozen(const tw_model *policy, const tw_policy_run *run,
+                        const tw_batch_size *batch, tw_plan *plan)
 {
+    static const tw_example_use nothing_drawn;
+    size_t taken = 0;
+    if (run->valid && run->valid->count > 0) {
+        tw_batch_size *sizes = sizes_of(policy, run->valid, &nothing_drawn);
+        const tw_batch_size most =
+            tw_largest_in_order(sizes, run->valid->count, (size_t)run->train->batch_size);
+        const tw_pass_kind kind = {.at_end = tw_model_logit_bytes(policy)};
+        taken = tw_model_activation_bytes(policy, &most.rows, kind);
+        tw_plan_add(plan, TW_PLAN_ACTIVATIONS, taken);
+        free(sizes);
+    }
+    if (!run->guidance)
+        return;
+    const tw_pass_kind kind = {.per_target = tw_guidance_target_bytes(run->guidance)};
+    const size_t wanted = tw_model_activation_bytes(run->guidance->model, &batch->rows, kind);
+    tw_plan_begin(plan, "guidance");
+    tw_plan_add(plan, TW_PLAN_ACTIVATIONS, wanted > taken ? wanted - taken : 0);
+}
+
+int tw_policy_plan(const tw_model *policy, const tw_policy_options *options,
+                   const tw_policy_run *run, size_t available, tw_plan *plan)
+{
+    const bool validates = run->valid && run->valid->count > 0;
+    const tw_plan_advice advice = {"a smaller --batch-size with a larger --accumulate",
+                                   policy->path && !policy->lora ? "--lora" : NULL};
+    tw_batch_size *sizes = sizes_of(policy, run->data, &run->use);
+    const tw_batch_size batch = tw_largest_batch(sizes, run->data->count, run->train, run->seed);
+    const tw_plan_pass_size pass = {
+        .rows = batch.rows, .longest = batch.longest, .logits = true, .recording = true};
+    free(sizes);
+    tw_plan_begin(plan, NULL);
+    if (tw_plan_training(plan, policy, use_of(policy), validates) < 0)
+        return -1;
+    tw_plan_pass(plan, policy, &pass);
+    plan_generations(policy, run, plan);
+    tw_plan_add(plan, TW_PLAN_MERGE, options->merge ? policy->params.size * sizeof(float) : 0);
+    plan_frozen(policy, run, &batch, plan);
+    if (run->guidance && tw_plan_weights(plan, run->guidance->model, TW_USE_FROZEN) < 0)
+        return -1;
+    return tw_plan_check(plan, available, &advice);
+}
+
+int tw_policy_load(tw_model *policy, tw_guidance *guidance, uint64_t seed)
+{
+    if (guidance && tw_guidance_load(guidance, TW_USE_FROZEN) < 0)
+        return -1;
+    if (!policy->path) {
+        tw_model_fill(policy, seed);
+        return 0;
+    }
     return tw_model_load(policy, use_of(policy), NULL);
 }
 
@@ -106,13 +163,12 @@ int tw_policy_save(tw_model *policy, const tw_policy_options *options, const cha
 /* The map, and a copy of its weights as fp32. */
 static int plan_merge(const tw_model *policy)
 {
-    tw_footprint footprint;
+    static const tw_plan_advice none;
     tw_plan plan = {0};
-    if (tw_model_footprint(policy, TW_USE_FROZEN, &footprint) < 0)
+    if (tw_plan_weights(&plan, policy, TW_USE_FROZEN) < 0)
         return -1;
-    tw_plan_add(&plan, footprint.mapped, "of mapped weights");
-    tw_plan_add(&plan, policy->params.size * sizeof(float), "to merge");
-    return tw_plan_check(&plan, tw_memory_available());
+    tw_plan_add(&plan, TW_PLAN_MERGE, policy->params.size * sizeof(float));
+    return tw_plan_check(&plan, tw_memory_available(), &none);
 }
 
 int tw_policy_merge(const char *folder, const char *output)

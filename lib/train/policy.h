@@ -39,24 +39,25 @@ int tw_policy_check(const tw_policy_options *options);
  * on a model, an adapter goes on being trained. NULL on failure. */
 tw_model *tw_policy_describe(const char *folder, const tw_policy_options *options, uint64_t seed);
 
-/* What training it will hold beside its parameters. */
-typedef struct tw_policy_needs {
-    size_t rows;     /* with gradients, in a batch */
-    size_t cached;   /* tokens in the cache while samples are drawn; 0: none are */
-    bool keeps_best; /* a second copy of what is trained */
-} tw_policy_needs;
+/* A run of training, as far as its memory goes. */
+typedef struct tw_policy_run {
+    const tw_data *data, *valid;   /* valid NULL or empty: no validations */
+    tw_example_use use;            /* drawn 0: no samples are */
+    const tw_train_options *train; /* batches, and how many */
+    uint64_t seed;                 /* of tw_order */
+    size_t batch_tokens;           /* of generations under way */
+    size_t written;                /* tokens of one for each validation record, 0: none */
+    const tw_guidance *guidance;   /* NULL: none */
+} tw_policy_run;
 
-/* Plans a described policy's training: *plan says what will be taken. Fails when that exceeds
- * `available` bytes. */
+/* Plans a described policy's training, with the guidance that it uses, into an empty plan: what
+ * will be taken. Fails, with advice, when that exceeds `available` bytes. */
 int tw_policy_plan(const tw_model *policy, const tw_policy_options *options,
-                   const tw_policy_needs *needs, size_t available, tw_plan *plan);
+                   const tw_policy_run *run, size_t available, tw_plan *plan);
 
-/* The rows of the largest batch of that many examples, nearly: the longest ones together. Each is
- * its prompt and its completion, or `drawn` tokens in place of that if they are more. */
-size_t tw_policy_rows(const tw_data *data, size_t batch_size, size_t drawn);
-
-/* Takes the weights: only what is trained has gradients. */
-int tw_policy_load(tw_model *policy);
+/* Takes the weights: only what is trained has gradients, guidance (NULL: none) is frozen. Those of
+ * a model from scratch (tw_model_draft) are initial ones, by the seed. */
+int tw_policy_load(tw_model *policy, tw_guidance *guidance, uint64_t seed);
 
 /* Writes the result into an existing folder. With options->merge the policy is an ordinary model
  * afterwards. */

@@ -146,38 +146,3 @@ near() { # A B: within 1e-5 relative
     echo 7 >bad.jsonl
     refused 1 'bad.jsonl:1: ' fine-tune -q -m policy --lora 2 -o out bad.jsonl
 }
-
-# huge FOLDER: a model of 206 GB, zeros that take no room on disk.
-huge() {
-    local header size i bytes=''
-    copy_model "$1"
-    jq '.n_embd = 65536 | .n_layer = 1 | .n_head = 512' "$1/config.json" >huge.json && mv huge.json "$1/config.json"
-    size=$(header_size "$1")
-    header=$(tail -c +9 "$1/model.safetensors" | head -c "$size" | jq -c '
-        del(.__metadata__) | with_entries(select(.key | test("\\.h\\.[12]\\.") | not))
-        | map_values(.shape |= map({"40": 65536, "120": 196608, "160": 262144}[tostring] // .))
-        | reduce to_entries[] as $entry ({at: 0, all: {}};
-            (.at + 4 * (reduce $entry.value.shape[] as $n (1; . * $n))) as $stop
-            | .all[$entry.key] = ($entry.value | .data_offsets = [0, $stop])
-            | .all[$entry.key].data_offsets[0] = .at | .at = $stop)
-        | .all')
-    for ((i = 0; i < 8; i++)); do bytes+=$(printf '\\%03o' $(((${#header} >> (8 * i)) & 255))); done
-    # shellcheck disable=SC2059 # octal escapes
-    { printf "$bytes" && printf '%s' "$header"; } >"$1/model.safetensors"
-    size=$(jq -n --argjson h "$header" '[$h[].data_offsets[1]] | max')
-    truncate -s $((8 + ${#header} + size)) "$1/model.safetensors"
-}
-
-@test "what does not fit is refused before it is taken, with the plan" {
-    huge large
-    [ "$(stat -c %s large/model.safetensors)" -gt 200000000000 ]
-    refused 1 'not enough memory: 196' fine-tune -q -m large --lora 4 -o out train.jsonl
-    [[ $stderr == *'of mapped weights, '*'of gradients, '*'of moments, '*'in all, '*'are free' ]]
-    refused 1 'not enough memory: 196' fine-tune -q -m large -o out train.jsonl
-    [[ $stderr == *'of weights, '* ]]
-    refused 1 'not enough memory: 196' sample -q --plain -m large train.jsonl
-    # What fits is told.
-    run -0 --separate-stderr fine-tune -m policy --lora 4 -o out --steps 1 train.jsonl
-    [[ ${stderr_lines[0]} == 'fine-tune: memory: 0.31 MB of mapped weights, 0.01 MB of weights, '* ]]
-    [[ ${stderr_lines[1]} == 'fine-tune: 0.00192 M parameters to train; 1 steps' ]]
-}

@@ -23,7 +23,6 @@
 #include "model/model.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
-#include "train/plan.h"
 
 static char folder[] = "/tmp/test_checkpoint.XXXXXX";
 
@@ -413,22 +412,6 @@ static void test_unwritable_output(void **state)
     assert_int_equal(run_toy(&part), -1);
 }
 
-static void test_memory_plan(void **state)
-{
-    (void)state;
-    tw_params params = {0};
-    tw_params_add(&params, "weight", 2, 1 << 10, 1 << 10); /* declared is enough */
-    char text[256];
-    assert_int_equal(tw_plan_memory(&params, true, 16 << 20, text, sizeof text), 0);
-    assert_string_equal(text, "1.049 M parameters, 20 MB with gradients, moments and the best "
-                              "weights");
-    assert_int_equal(tw_plan_memory(&params, true, (16 << 20) - 1, text, sizeof text), -1);
-    assert_non_null(strstr(tw_error(), "not enough memory"));
-    assert_int_equal(tw_plan_memory(&params, false, (16 << 20) - 1, text, sizeof text), 0);
-    assert_true(tw_memory_available() > 1 << 20);
-    tw_params_free(&params);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -452,7 +435,6 @@ int main(void)
         cmocka_unit_test(test_resume_refuses_another_run),
         cmocka_unit_test(test_early_stop_keeps_the_best),
         cmocka_unit_test(test_unwritable_output),
-        cmocka_unit_test(test_memory_plan),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
