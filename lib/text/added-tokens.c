@@ -38,6 +38,7 @@ static int read_flags(tw_added_token *token, const json_t *json)
         tw_field_bool(json, "rstrip", false, &token->strip_right) < 0 ||
         tw_field_bool(json, "normalized", !token->special, &token->normalized) < 0)
         return -1;
+    token->plain = !token->special;
     return 0;
 }
 
@@ -83,8 +84,8 @@ static int compare(const void *left, const void *right)
         return first_a < first_b ? -1 : 1;
     if (a->length != b->length)
         return a->length > b->length ? -1 : 1;
-    if (a->special != b->special)
-        return a->special ? -1 : 1;
+    if (a->plain != b->plain)
+        return a->plain ? 1 : -1;
     return a->rank < b->rank ? -1 : a->rank > b->rank;
 }
 
@@ -198,9 +199,10 @@ static int extend(extension *e, const json_t *json)
         token->single_word = flags.single_word;
         token->strip_left = flags.strip_left;
         token->strip_right = flags.strip_right;
+        token->special = token->special || flags.special;
         if (piece->special || token->normalized == flags.normalized) {
             sought = true;
-            token->special = token->special || flags.special;
+            token->plain = token->plain && (piece->special || !flags.special);
         }
     }
     piece->special = piece->special || flags.special;
@@ -286,7 +288,8 @@ int tw_added_tokens_split(const tw_added_tokens *added, bool normalized, const c
             i++;
             continue;
         }
-        if (token->single_word && !alone(text, i, i + token->length, length)) {
+        if ((added->split && token->special) ||
+            (token->single_word && !alone(text, i, i + token->length, length))) {
             i += token->length;
             continue;
         }

@@ -19,8 +19,9 @@ typedef struct tw_added_token {
     bool strip_left, strip_right; /* blanks beside it belong to it */
     bool single_word;             /* not where a letter or digit is beside it */
     bool normalized;              /* looked for after normalization */
-    bool special;                 /* of two that look for the same the special one is found, */
-    size_t rank;                  /* then that which came first */
+    bool special;                 /* no text when decoded */
+    bool plain;                   /* sought since before it was special, or it never was: */
+    size_t rank;                  /* of two that look for the same it is found last, then this */
 } tw_added_token;
 
 typedef struct tw_added_tokens {
@@ -28,6 +29,7 @@ typedef struct tw_added_tokens {
     size_t count;
     size_t first[257]; /* those that begin with byte b: first[b] .. first[b + 1] */
     size_t pieces;     /* of the vocabulary without them */
+    bool split;        /* text that spells a special one is text */
 } tw_added_tokens;
 
 /* From the list (NULL: none). Those that the vocabulary lacks are added to it, the special

@@ -140,6 +140,11 @@ void tw_json_tokenizer_free(tw_json_tokenizer *t)
     free(t);
 }
 
+void tw_json_tokenizer_split_special(tw_json_tokenizer *t)
+{
+    t->added.split = true;
+}
+
 const tw_affixes *tw_json_tokenizer_affixes(const tw_json_tokenizer *t)
 {
     return &t->affixes;

@@ -19,6 +19,9 @@ typedef struct tw_json_tokenizer tw_json_tokenizer;
 tw_json_tokenizer *tw_json_tokenizer_new(const json_t *json, const json_t *more);
 void tw_json_tokenizer_free(tw_json_tokenizer *tokenizer); /* accepts NULL */
 
+/* From now on text that spells a special token is text (split_special_tokens of transformers). */
+void tw_json_tokenizer_split_special(tw_json_tokenizer *tokenizer);
+
 /* What its post-processor puts around a text. Borrowed. */
 const tw_affixes *tw_json_tokenizer_affixes(const tw_json_tokenizer *tokenizer);
 

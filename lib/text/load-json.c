@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "text/config-tokens.h"
+#include "text/field.h"
 #include "text/merges-file.h"
 #include "text/token-roles.h"
 
@@ -69,6 +70,24 @@ static tw_json_tokenizer *build(const tw_tokenizer_files *files, json_t *const p
     return tokenizer;
 }
 
+/* What is not in the description of the tokenizer itself. */
+static int read_config(tw_json_tokenizer *tokenizer, tw_tokenizer_kind kind, const json_t *config,
+                       const json_t *map, tw_sentencepiece_ids *special, tw_affixes *affixes)
+{
+    bool split;
+    *special = (tw_sentencepiece_ids){.size = tw_json_tokenizer_size(tokenizer),
+                                      .unknown = find_usual(tokenizer, TW_UNKNOWN),
+                                      .bos = find_usual(tokenizer, TW_BOS),
+                                      .eos = find_usual(tokenizer, TW_EOS),
+                                      .pad = find_usual(tokenizer, TW_PAD)};
+    tw_token_roles_find(config, map, find, tokenizer, special);
+    if (tw_field_bool(config, "split_special_tokens", false, &split) < 0)
+        return tw_fail_in("tokenizer_config.json");
+    if (split)
+        tw_json_tokenizer_split_special(tokenizer);
+    return find_affixes(tokenizer, kind, config, special, affixes);
+}
+
 tw_json_tokenizer *tw_json_tokenizer_load(const tw_tokenizer_files *files,
                                           tw_sentencepiece_ids *special, tw_affixes *affixes)
 {
@@ -78,17 +97,10 @@ tw_json_tokenizer *tw_json_tokenizer_load(const tw_tokenizer_files *files,
     int status = 0;
     for (size_t i = 0; status == 0 && i < sizeof wanted / sizeof *wanted; i++)
         status = tw_tokenizer_files_parse(files, wanted[i], &parsed[wanted[i]]);
-    if (status == 0 && !(tokenizer = build(files, parsed)))
-        tw_fail_in("%s", files->path);
-    if (tokenizer) {
-        const json_t *config = parsed[TW_FILE_CONFIG], *map = parsed[TW_FILE_SPECIAL];
-        *special = (tw_sentencepiece_ids){.size = tw_json_tokenizer_size(tokenizer),
-                                          .unknown = find_usual(tokenizer, TW_UNKNOWN),
-                                          .bos = find_usual(tokenizer, TW_BOS),
-                                          .eos = find_usual(tokenizer, TW_EOS),
-                                          .pad = find_usual(tokenizer, TW_PAD)};
-        tw_token_roles_find(config, map, find, tokenizer, special);
-        if (find_affixes(tokenizer, files->kind, config, special, affixes) < 0) {
+    if (status == 0) {
+        tokenizer = build(files, parsed);
+        if (!tokenizer || read_config(tokenizer, files->kind, parsed[TW_FILE_CONFIG],
+                                      parsed[TW_FILE_SPECIAL], special, affixes) < 0) {
             tw_fail_in("%s", files->path);
             tw_json_tokenizer_free(tokenizer);
             tokenizer = NULL;

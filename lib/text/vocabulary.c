@@ -79,10 +79,12 @@ int tw_vocabulary_add(tw_vocabulary *vocabulary, int64_t id, const char *piece, 
         return tw_fail("%s: id %" PRId64 " is also that of %s", piece, id, entry->text);
     entry->text = tw_strdup(piece);
     tw_bytes bytes = {0};
-    if (!byte_level)
+    if (!byte_level) {
         tw_bytes_put(&bytes, piece, strlen(piece));
-    else if (!tw_byte_alphabet_read(piece, &bytes))
+    } else if (!tw_byte_alphabet_read(piece, &bytes)) {
+        free(bytes.data);
         return 0; /* only ever an added token */
+    }
     entry->count = bytes.length;
     entry->bytes = tw_bytes_take(&bytes);
     enter(vocabulary, (int32_t)id);

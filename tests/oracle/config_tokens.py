@@ -58,6 +58,8 @@ def cases():
                                         "sep_token": "<role>", "additional_special_tokens": ["<tag>"]}
         yield "named twice", name, {"additional_special_tokens": [typed("<left>", lstrip=True, single_word=True), "<left>"]}, {
             "additional_special_tokens": [token("one", lstrip=True), token("one", single_word=True), "<left>"]}
+        yield "split", name, {"split_special_tokens": True, "eos_token": "<end>", "additional_special_tokens": [
+            "<left>", typed("one", lstrip=True), "<tag>"]}, None
         yield "a usual name", name, None, {"additional_special_tokens": ["<one>", "<s>", "</s>", "<pad>"]}
         yield "no word in the map", name, {"eos_token": "<end>", "bos_token": "<one>"}, {"eos_token": None}
     gpt2 = transformers.PreTrainedTokenizerFast(tokenizer_file=str(FOLDERS["gpt2"] / "tokenizer.json")).get_vocab()

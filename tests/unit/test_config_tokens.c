@@ -140,6 +140,27 @@ static void new_tokens_are_in_the_digest(void **state)
     assert_true(digests[0] == digests[3]);
 }
 
+/* What GPT-2's alphabet does not spell, or not to its end, stands for itself (and is freed). */
+static void tokens_may_be_any_text(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"<a b>", "\xE6\x97\xA5", "x\xE6\x97\xA5", " "};
+    copy_tokenizer("gpt2");
+    scratch_text("tokenizer_config.json",
+                 "{\"additional_special_tokens\":[\"<a b>\",\"\\u65e5\",\"x\\u65e5\",\" \"]}");
+    tw_tokenizer *tokenizer = open_in(".");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const int32_t id = tw_tokenizer_find(tokenizer, texts[i]);
+        tw_ids ids = {0};
+        assert_string_equal(texts[i], tw_tokenizer_piece(tokenizer, id));
+        assert_int_equal(0, tw_tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), &ids));
+        assert_int_equal(1, ids.count);
+        assert_int_equal(id, ids.ids[0]);
+        free(ids.ids);
+    }
+    tw_tokenizer_free(tokenizer);
+}
+
 /* Files of older versions. */
 static void reads_added_tokens(void **state)
 {
@@ -191,6 +212,8 @@ static void refuses_contradictions(void **state)
          "tokenizer_config.json: additional_special_tokens: expected a token"},
         {"tokenizer_config.json", "{\"bos_token\":{\"content\":\"<x>\",\"special\":0}}",
          "tokenizer_config.json: bos_token: special: expected true or false"},
+        {"tokenizer_config.json", "{\"split_special_tokens\":\"no\"}",
+         "tokenizer_config.json: split_special_tokens: expected true or false"},
         {"special_tokens_map.json", "{\"eos_token\":true}",
          "special_tokens_map.json: eos_token: expected a token"},
         {"added_tokens.json", "{\"<tag>\":430}", "added_tokens.json: <tag>: '<tag>' has id 420"},
@@ -213,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(adds_as_transformers, scratch_enter, scratch_leave),
         cmocka_unit_test_setup_teardown(new_tokens_are_in_the_digest, scratch_enter, scratch_leave),
+        cmocka_unit_test_setup_teardown(tokens_may_be_any_text, scratch_enter, scratch_leave),
         cmocka_unit_test_setup_teardown(reads_added_tokens, scratch_enter, scratch_leave),
         cmocka_unit_test_setup_teardown(refuses_contradictions, scratch_enter, scratch_leave),
     };
