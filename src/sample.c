@@ -133,6 +133,8 @@ static tw_request *next_request(void *context)
     run *run = context;
     if (run->ended || run->read - run->written == WINDOW)
         return NULL;
+    if (run->read > run->written && !tw_records_ready(run->records))
+        return NULL; /* rather finish what is under way than wait for a slow pipe */
     item *item = &run->ring[run->read % WINDOW];
     int status = read_item(run, item);
     if (status <= 0) {

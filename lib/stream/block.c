@@ -9,7 +9,8 @@ int tw_block_read(tw_block *block, tw_records *records)
     block->limit = block->limit ? 2 * block->limit : FIRST;
     if (block->limit > TW_BLOCK_RECORDS)
         block->limit = TW_BLOCK_RECORDS;
-    while (block->count < block->limit && bytes < TW_BLOCK_BYTES) {
+    while (block->count < block->limit && bytes < TW_BLOCK_BYTES &&
+           (block->count == 0 || tw_records_ready(records))) {
         const int status = tw_records_next(records, &block->records[block->count]);
         if (status < 0)
             return -1;

@@ -16,7 +16,7 @@ typedef struct tw_block {
 } tw_block;
 
 /* Clears the block and reads the next: 1, 0 at the end (the block is empty), -1
- * on a failure. */
+ * on a failure. It is short when further records are still on their way through a pipe. */
 int tw_block_read(tw_block *block, tw_records *records);
 
 void tw_block_clear(tw_block *block);

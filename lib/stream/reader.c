@@ -79,15 +79,17 @@ static void make_room(tw_reader *reader)
     }
 }
 
-/* 1 when there is more text, 0 at the end, -1 on failure. */
-static int more(tw_reader *reader)
+typedef ssize_t read_function(tw_source *source, char *text, size_t size);
+
+/* 1 when there is more text, 0 at the end, -1 on failure; or TW_NOT_READY. */
+static int more(tw_reader *reader, read_function *read)
 {
     if (reader->end - reader->at > TW_LINE_MAX)
         return fail_line(reader, "the line is longer than 64 MiB");
     make_room(reader);
     /* One byte is kept for the NUL behind an unfinished last line. */
-    ssize_t count = tw_source_read(reader->source, reader->text + reader->end,
-                                   reader->capacity - reader->end - 1);
+    ssize_t count =
+        read(reader->source, reader->text + reader->end, reader->capacity - reader->end - 1);
     if (count <= 0)
         return (int)count;
     reader->end += (size_t)count;
@@ -135,10 +137,22 @@ int tw_reader_line(tw_reader *reader, char **line, size_t *length)
             return give(reader, stop, stop + 1, line, length);
         }
         reader->scanned = reader->end;
-        int status = more(reader);
+        int status = more(reader, tw_source_read);
         if (status < 0)
             return -1;
         if (status == 0)
             return finish(reader, line, length);
+    }
+}
+
+bool tw_reader_ready(tw_reader *reader)
+{
+    for (;;) {
+        if (memchr(reader->text + reader->scanned, '\n', reader->end - reader->scanned))
+            return true;
+        reader->scanned = reader->end;
+        int status = more(reader, tw_source_read_ready);
+        if (status <= 0)
+            return status != TW_NOT_READY; /* an end or a failure comes again */
     }
 }

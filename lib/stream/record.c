@@ -144,6 +144,11 @@ int tw_records_next(tw_records *records, tw_record *record)
     }
 }
 
+bool tw_records_ready(tw_records *records)
+{
+    return !records->reader || tw_reader_ready(records->reader);
+}
+
 void tw_record_clear(tw_record *record)
 {
     json_decref(record->json);

@@ -47,6 +47,11 @@ tw_records *tw_records_open(char *const *files, int count, const tw_records_opti
  * numbers. A message has the form `file:line: field: expected ..., got ...`. */
 int tw_records_next(tw_records *records, tw_record *record);
 
+/* Whether tw_records_next would give a record, or fail, without waiting for input; of a file that
+ * follows it is not known whether it waits. Else a program does what it can with the records it
+ * has. */
+bool tw_records_ready(tw_records *records);
+
 /* Frees what a record holds; the struct may be reused. */
 void tw_record_clear(tw_record *record);
 

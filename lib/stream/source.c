@@ -37,6 +37,7 @@ struct tw_source {
     uint64_t frame_start; /* byte where the open frame starts */
     uint64_t skip;        /* bytes left of a skippable frame */
     ZSTD_DCtx *zstd;
+    bool holds;       /* zstd may: text that had no room */
     char *provenance; /* NULL: none so far */
     char *error;      /* message of a failure met before it could be returned */
 };
@@ -209,22 +210,30 @@ static int skip(tw_source *source)
     return 0;
 }
 
+/* Decompresses what input there is: the count of text, or -1. */
+static ssize_t decompress_input(tw_source *source, void *text, size_t size)
+{
+    ZSTD_inBuffer in = {source->input + source->at, source->end - source->at, 0};
+    ZSTD_outBuffer out = {text, size, 0};
+    size_t left = ZSTD_decompressStream(source->zstd, &out, &in);
+    source->at += in.pos;
+    source->holds = out.pos == size;
+    if (ZSTD_isError(left))
+        return tw_fail("%s: byte %llu: damaged zstd frame (it starts at byte %llu): %s",
+                       source->name, position(source), (unsigned long long)source->frame_start,
+                       ZSTD_getErrorName(left));
+    if (left == 0)
+        source->state = AT_FRAME;
+    return (ssize_t)out.pos;
+}
+
 /* Decompresses until there is some text or the frame ends: the count, or -1. */
 static ssize_t decompress(tw_source *source, void *text, size_t size)
 {
     for (;;) {
-        ZSTD_inBuffer in = {source->input + source->at, source->end - source->at, 0};
-        ZSTD_outBuffer out = {text, size, 0};
-        size_t left = ZSTD_decompressStream(source->zstd, &out, &in);
-        source->at += in.pos;
-        if (ZSTD_isError(left))
-            return tw_fail("%s: byte %llu: damaged zstd frame (it starts at byte %llu): %s",
-                           source->name, position(source), (unsigned long long)source->frame_start,
-                           ZSTD_getErrorName(left));
-        if (left == 0)
-            source->state = AT_FRAME;
-        if (left == 0 || out.pos > 0)
-            return (ssize_t)out.pos;
+        ssize_t got = decompress_input(source, text, size);
+        if (got != 0 || source->state != IN_FRAME)
+            return got;
         if (source->at == source->end) {
             ssize_t count = read_input(source);
             if (count <= 0)
@@ -254,6 +263,16 @@ static int step(tw_source *source)
     return source->state == AT_FRAME ? next_frame(source) : skip(source);
 }
 
+/* A failure is final. */
+static ssize_t keep_failure(tw_source *source, ssize_t count)
+{
+    if (count < 0) {
+        source->state = FAILED;
+        source->error = tw_strdup(tw_error());
+    }
+    return count;
+}
+
 ssize_t tw_source_read(tw_source *source, char *text, size_t size)
 {
     if (source->error)
@@ -267,11 +286,38 @@ ssize_t tw_source_read(tw_source *source, char *text, size_t size)
         else
             count = step(source);
     }
-    if (count < 0) {
-        source->state = FAILED;
-        source->error = tw_strdup(tw_error());
+    return keep_failure(source, count);
+}
+
+/* Makes one step if its input is there: as tw_source_read, but 0 for no text so far. */
+static ssize_t read_input_there(tw_source *source, char *text, size_t size)
+{
+    const size_t there = source->end - source->at;
+    if (source->state == IN_FRAME)
+        return there > 0 || source->holds ? decompress_input(source, text, size) : 0;
+    if (source->state == IN_PLAIN)
+        return there > 0 ? plain(source, text, size) : 0;
+    return there >= TW_SKIPPABLE_HEAD ? step(source) : 0;
+}
+
+ssize_t tw_source_read_ready(tw_source *source, char *text, size_t size)
+{
+    while (!source->error && source->state != AT_END) {
+        const state before = source->state;
+        const size_t at = source->at;
+        ssize_t count = read_input_there(source, text, size);
+        if (count != 0)
+            return keep_failure(source, count);
+        if (source->at != at || source->state != before)
+            continue;
+        struct pollfd input = {.fd = source->fd, .events = POLLIN};
+        if (poll(&input, 1, 0) <= 0)
+            return TW_NOT_READY;
+        count = read_input(source);
+        if (count <= 0)
+            return count < 0 ? keep_failure(source, count) : tw_source_read(source, text, size);
     }
-    return count;
+    return tw_source_read(source, text, size);
 }
 
 int tw_source_verify(tw_source *source)
@@ -287,8 +333,7 @@ int tw_source_verify(tw_source *source)
     }
     if (count >= 0)
         tw_fail("%s", message);
-    source->state = FAILED;
-    source->error = tw_strdup(tw_error());
+    keep_failure(source, -1);
     free(message);
     free(text);
     return count < 0 ? -1 : 0;
@@ -300,10 +345,7 @@ const char *tw_source_provenance(tw_source *source)
     while (!source->error && !source->provenance &&
            (source->state == AT_START || source->state == IN_SKIPPED ||
             (source->state == AT_FRAME && !source->zstd)))
-        if (step(source) < 0) {
-            source->state = FAILED;
-            source->error = tw_strdup(tw_error());
-        }
+        keep_failure(source, step(source));
     return source->provenance ? source->provenance : "";
 }
 

@@ -16,6 +16,11 @@ void tw_source_close(tw_source *source); /* accepts NULL */
  * then in every further call). */
 ssize_t tw_source_read(tw_source *source, char *text, size_t size);
 
+/* The same without waiting for input: TW_NOT_READY when it would. (Nothing is known of a stream of
+ * fewer than 8 bytes; and a provenance that has begun is waited for.) */
+enum { TW_NOT_READY = -2 };
+ssize_t tw_source_read_ready(tw_source *source, char *text, size_t size);
+
 /* See tw_reader_verify. */
 int tw_source_verify(tw_source *source);
 

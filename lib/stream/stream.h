@@ -32,6 +32,11 @@ tw_reader *tw_reader_open(const char *path);
  * checked to be free of NUL bytes. */
 int tw_reader_line(tw_reader *reader, char **line, size_t *length);
 
+/* Whether tw_reader_line would answer without waiting for the other end of a pipe (with a line,
+ * the end or a failure). A program that works on many lines at a time begins with those that are
+ * there. */
+bool tw_reader_ready(tw_reader *reader);
+
 uint64_t tw_reader_line_number(const tw_reader *reader); /* of the last line, from 1 */
 const char *tw_reader_name(const tw_reader *reader);     /* "<stdin>" or the path */
 
