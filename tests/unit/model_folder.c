@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "errors.h"
 
 char folder[] = "/tmp/test_model.XXXXXX";
 
@@ -65,7 +66,7 @@ char *folder_get(const char *in, const char *name, size_t *size)
     return bytes;
 }
 
-static void copy(const char *from, const char *name)
+void folder_copy(const char *from, const char *name)
 {
     size_t size = 0;
     char *bytes = folder_get(from, name, &size);
@@ -76,9 +77,9 @@ static void copy(const char *from, const char *name)
 void fresh_folder(void)
 {
     empty_folder();
-    copy(GPT2, "config.json");
-    copy(GPT2, "model.safetensors");
-    copy(GPT2, "spiece.model");
+    folder_copy(GPT2, "config.json");
+    folder_copy(GPT2, "model.safetensors");
+    folder_copy(GPT2, "spiece.model");
 }
 
 tw_model *open_folder(const char *path, tw_use use)
@@ -87,6 +88,19 @@ tw_model *open_folder(const char *path, tw_use use)
     if (!model)
         fail_msg("%s", tw_error());
     return model;
+}
+
+void expect_refused(const char *message)
+{
+    for (int use = TW_USE_FROZEN; use <= TW_USE_TRAINABLE; use++) {
+        tw_model *model = tw_model_open(folder, (tw_use)use);
+        if (model) {
+            tw_model_free(model);
+            fail_msg("opened what should fail with '%s'", message);
+        }
+        expect_error(message);
+        expect_error(folder);
+    }
 }
 
 void set_config(const char *key, const char *value)

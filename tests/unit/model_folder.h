@@ -26,6 +26,12 @@ void folder_put(const char *name, const void *bytes, size_t size);
 /* Content of a file of any folder; the caller frees. */
 char *folder_get(const char *in, const char *name, size_t *size);
 
+/* A file of any folder, copied into it. */
+void folder_copy(const char *from, const char *name);
+
+/* It must not open, whatever for: the message names it and contains `message`. */
+void expect_refused(const char *message);
+
 /* config.json of the fixture with one field set (NULL: removed). */
 void set_config(const char *key, const char *value);
 

@@ -20,6 +20,7 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "core/rng.h"
+#include "errors.h"
 #include "model/model.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
@@ -116,8 +117,8 @@ static void test_another_model(void **state)
         tw_adam_init(&adam, &params, &tw_adam_defaults);
         tw_checkpoint loaded = {&params, &adam, NULL, false, NULL};
         assert_int_equal(tw_checkpoint_load(path, &loaded), -1);
-        if (!strstr(tw_error(), wrong[i].said) || !strstr(tw_error(), "weights.safetensors"))
-            fail_msg("said: %s", tw_error());
+        expect_error(wrong[i].said);
+        expect_error("weights.safetensors");
         tw_adam_free(&adam);
         tw_params_free(&params);
     }
@@ -349,12 +350,12 @@ static void test_resume_refuses_another_run(void **state)
     assert_int_equal(WEXITSTATUS(run_apart(&part)), TW_TRAINING_INTERRUPTED);
     part.signal_pass = -1;
     assert_int_equal(run_toy(&part), -1);
-    assert_non_null(strstr(tw_error(), "other.checkpoint: "));
-    assert_non_null(strstr(tw_error(), "--resume"));
+    expect_error("other.checkpoint: ");
+    expect_error("--resume");
     part.resume = true;
     part.digest = 1;
     assert_int_equal(run_toy(&part), -1);
-    assert_non_null(strstr(tw_error(), "other options"));
+    expect_error("other options");
     part.digest = 0;
     assert_int_equal(run_toy(&part), TW_TRAINED);
     check_same("whole", "other");
@@ -407,7 +408,7 @@ static void test_unwritable_output(void **state)
     plan part = whole;
     part.name = "whole.log"; /* a file */
     assert_int_equal(run_toy(&part), -1);
-    assert_non_null(strstr(tw_error(), "whole.log"));
+    expect_error("whole.log");
     part.name = "no/such/folder";
     assert_int_equal(run_toy(&part), -1);
 }

@@ -10,24 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "config_cases.h"
 #include "core/memory.h"
 #include "model_folder.h"
 
 #define TYPES "tests/fixtures/roberta/types"
 
-static int configure(const char *text, tw_config *config)
-{
-    json_t *json = json_loads(text, 0, NULL);
-    assert_non_null(json);
-    int status = tw_roberta.configure(json, config);
-    json_decref(json);
-    return status;
-}
-
-static const struct {
-    const char *text, *message;
-} refused[] = {
+static const config_case refused[] = {
     {"{\"hidden_act\": \"silu\"}", "hidden_act: silu is not supported (gelu, "},
     {"{\"hidden_act\": 1}", "hidden_act: expected text"},
     {"{\"position_embedding_type\": \"relative_key\"}",
@@ -53,22 +42,10 @@ static const struct {
     {"{\"quantization_config\": {}}", "quantization_config: "},
 };
 
-static void expect_error(const char *message)
-{
-    if (!strstr(tw_error(), message))
-        fail_msg("'%s' should say '%s'", tw_error(), message);
-}
-
 static void refuses_fields_by_name(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        tw_config config;
-        if (configure(refused[i].text, &config) == 0)
-            fail_msg("%s should fail with '%s'", refused[i].text, refused[i].message);
-        expect_error(refused[i].message);
-        assert_ptr_equal(tw_error(), strstr(tw_error(), refused[i].message));
-    }
+    CHECK_REFUSED("roberta", refused);
 }
 
 /* RobertaConfig(), and the config.json of roberta-large. */
@@ -76,7 +53,7 @@ static void has_the_defaults_of_transformers(void **state)
 {
     (void)state;
     tw_config config;
-    assert_int_equal(0, configure("{}", &config));
+    assert_int_equal(0, configure("roberta", "{}", &config));
     assert_int_equal(50265, config.vocab_size);
     assert_int_equal(768, config.hidden_size);
     assert_int_equal(3072, config.intermediate_size);
@@ -89,7 +66,8 @@ static void has_the_defaults_of_transformers(void **state)
     assert_int_equal(TW_GELU_ERF, config.activation);
     assert_true(config.norm_epsilon == 1e-12F);
     assert_int_equal(
-        0, configure("{\"architectures\": [\"RobertaForMaskedLM\"], \"bos_token_id\": 0, "
+        0, configure("roberta",
+                     "{\"architectures\": [\"RobertaForMaskedLM\"], \"bos_token_id\": 0, "
                      "\"attention_probs_dropout_prob\": 0.1, \"eos_token_id\": 2, "
                      "\"hidden_act\": \"gelu\", \"hidden_dropout_prob\": 0.1, "
                      "\"hidden_size\": 1024, \"initializer_range\": 0.02, "
@@ -111,12 +89,8 @@ static void write_changed(const char *drop, const char *changed)
 {
     static const char *const files[] = {"config.json", "tokenizer.json", "tokenizer_config.json"};
     empty_folder();
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        size_t size = 0;
-        char *bytes = folder_get(TYPES, files[i], &size);
-        folder_put(files[i], bytes, size);
-        free(bytes);
-    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        folder_copy(TYPES, files[i]);
     tw_safetensors *file = tw_safetensors_open(TYPES "/model.safetensors");
     assert_non_null(file);
     arrays kept = {file, tw_alloc(tw_safetensors_count(file), sizeof *kept.all), 0};
@@ -136,12 +110,6 @@ static void write_changed(const char *drop, const char *changed)
     write_arrays(&kept);
     free(values);
     close_arrays(&kept);
-}
-
-static void expect_refused(const char *message)
-{
-    assert_null(tw_model_open(folder, TW_USE_FROZEN));
-    expect_error(message);
 }
 
 /* Second names may be there or not, but say the same. */
