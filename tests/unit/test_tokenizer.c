@@ -15,8 +15,9 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "recorded.h"
+#include "recorded_tokenizers.h"
 #include "text/charsmap.h"
-#include "text/tokenizer.h"
 #include "text/utf8.h"
 
 #define FIXTURES "tests/fixtures/"
@@ -24,74 +25,20 @@
 static const char *const vocabularies[] = {"unigram/spiece.model", "bpe/tokenizer.model"};
 enum { VOCABULARIES = sizeof vocabularies / sizeof *vocabularies };
 
-static json_t *recorded(void)
-{
-    json_error_t error;
-    json_t *all = json_load_file(FIXTURES "tokenizer.json", JSON_ALLOW_NUL, &error);
-    if (!all)
-        fail_msg("tokenizer.json: %s", error.text);
-    return all;
-}
-
-static tw_tokenizer *open_fixture(const char *name)
-{
-    char *path = tw_join_path(FIXTURES, name);
-    tw_tokenizer *tokenizer = tw_tokenizer_open(path);
-    if (!tokenizer)
-        fail_msg("%s", tw_error());
-    free(path);
-    return tokenizer;
-}
-
-static int32_t id_at(const json_t *ids, size_t i)
-{
-    return (int32_t)json_integer_value(json_array_get(ids, i));
-}
-
-static void check_decode(const tw_tokenizer *tokenizer, const json_t *entry)
-{
-    const json_t *ids = json_object_get(entry, "ids");
-    size_t count = json_array_size(ids);
-    int32_t *copy = tw_alloc(count, sizeof *copy);
-    for (size_t i = 0; i < count; i++)
-        copy[i] = id_at(ids, i);
-    char *text = tw_tokenizer_decode(tokenizer, copy, count);
-    assert_non_null(text);
-
-    /* A NUL of the reference is U+FFFD here. */
-    const json_t *expected = json_object_get(entry, "decoded");
-    const char *from = json_string_value(expected), *at = text;
-    for (size_t i = 0; i < json_string_length(expected); i++) {
-        size_t size = from[i] ? 1 : 3;
-        assert_memory_equal(at, from[i] ? &from[i] : "\xEF\xBF\xBD", size);
-        at += size;
-    }
-    assert_int_equal(*at, '\0');
-    free(text);
-    free(copy);
-}
-
 static void encodes_as_reference(void **state)
 {
     (void)state;
-    json_t *all = recorded();
+    json_t *all = load_recorded(FIXTURES "tokenizer.json");
     for (size_t v = 0; v < VOCABULARIES; v++) {
-        tw_tokenizer *tokenizer = open_fixture(vocabularies[v]);
-        const json_t *lines = json_object_get(json_object_get(all, vocabularies[v]), "encode"),
-                     *line;
+        tw_tokenizer *tokenizer = open_tokenizer(FIXTURES, vocabularies[v]);
+        const json_t *lines = field(field(all, vocabularies[v]), "encode"), *line;
         size_t k;
         assert_true(json_array_size(lines) >= 200);
         json_array_foreach(lines, k, line)
         {
-            const json_t *text = json_object_get(line, "text"), *ids = json_object_get(line, "ids");
-            tw_ids found = {0};
-            assert_int_equal(0, tw_tokenizer_encode(tokenizer, json_string_value(text),
-                                                    json_string_length(text), &found));
-            assert_int_equal(json_array_size(ids), found.count);
-            for (size_t i = 0; i < found.count; i++)
-                assert_int_equal(id_at(ids, i), found.ids[i]);
-            free(found.ids);
-            check_decode(tokenizer, line);
+            const json_t *ids = field(line, "ids");
+            check_encoded(tokenizer, vocabularies[v], k, field(line, "text"), ids);
+            check_decoded(tokenizer, vocabularies[v], k, ids, field(line, "decoded"));
         }
         tw_tokenizer_free(tokenizer);
     }
@@ -101,15 +48,15 @@ static void encodes_as_reference(void **state)
 static void decodes_as_reference(void **state)
 {
     (void)state;
-    json_t *all = recorded();
+    json_t *all = load_recorded(FIXTURES "tokenizer.json");
     for (size_t v = 0; v < VOCABULARIES; v++) {
-        tw_tokenizer *tokenizer = open_fixture(vocabularies[v]);
-        const json_t *lines = json_object_get(json_object_get(all, vocabularies[v]), "decode"),
-                     *line;
+        tw_tokenizer *tokenizer = open_tokenizer(FIXTURES, vocabularies[v]);
+        const json_t *lines = field(field(all, vocabularies[v]), "decode"), *line;
         size_t k;
         json_array_foreach(lines, k, line)
         {
-            check_decode(tokenizer, line);
+            check_decoded(tokenizer, vocabularies[v], k, field(line, "ids"),
+                          field(line, "decoded"));
         }
         tw_tokenizer_free(tokenizer);
     }
@@ -119,10 +66,10 @@ static void decodes_as_reference(void **state)
 static void knows_its_pieces(void **state)
 {
     (void)state;
-    json_t *all = recorded();
+    json_t *all = load_recorded(FIXTURES "tokenizer.json");
     uint64_t digests[VOCABULARIES];
     for (size_t v = 0; v < VOCABULARIES; v++) {
-        tw_tokenizer *tokenizer = open_fixture(vocabularies[v]);
+        tw_tokenizer *tokenizer = open_tokenizer(FIXTURES, vocabularies[v]);
         const json_t *model = json_object_get(all, vocabularies[v]);
         int32_t size = (int32_t)json_integer_value(json_object_get(model, "size"));
         assert_int_equal(size, tw_tokenizer_size(tokenizer));
@@ -147,7 +94,7 @@ static void knows_its_pieces(void **state)
 static void decodes_every_prefix(void **state)
 {
     (void)state;
-    tw_tokenizer *tokenizer = open_fixture("unigram");
+    tw_tokenizer *tokenizer = open_tokenizer(FIXTURES, "unigram");
     const char text[] = "a😀日本👩‍👩‍👧‍👦 mixed \xC3\xA9 with café";
     tw_ids ids = {0};
     assert_int_equal(0, tw_tokenizer_encode(tokenizer, text, strlen(text), &ids));
@@ -165,7 +112,7 @@ static void decodes_every_prefix(void **state)
 static void refuses_foreign_ids(void **state)
 {
     (void)state;
-    tw_tokenizer *tokenizer = open_fixture("unigram");
+    tw_tokenizer *tokenizer = open_tokenizer(FIXTURES, "unigram");
     assert_null(tw_tokenizer_decode(tokenizer, (int32_t[]){5, 509}, 2));
     assert_string_equal(tw_error(),
                         "cannot decode token 1: id 509 is not in the vocabulary of 509");
@@ -177,7 +124,7 @@ static void refuses_foreign_ids(void **state)
 static void survives_any_bytes(void **state)
 {
     (void)state;
-    tw_tokenizer *tokenizer = open_fixture("unigram");
+    tw_tokenizer *tokenizer = open_tokenizer(FIXTURES, "unigram");
     char bytes[256];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)(i * 167);
@@ -254,7 +201,7 @@ static void saves_its_files(void **state)
     char *model_again = tw_join_path(again, "spiece.model");
     char *config_again = tw_join_path(again, "tokenizer_config.json");
 
-    tw_tokenizer *tokenizer = open_fixture("bpe/tokenizer.model");
+    tw_tokenizer *tokenizer = open_tokenizer(FIXTURES, "bpe/tokenizer.model");
     assert_int_equal(0, tw_tokenizer_save(tokenizer, folder));
     expect_same_file(FIXTURES "bpe/tokenizer.model", model);
     json_t *json = json_load_file(config, 0, NULL);
