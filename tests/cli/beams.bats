@@ -6,8 +6,7 @@ bats_require_minimum_version 1.5.0
 load helper
 load faults
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     model=$FIXTURES/gpt2
     jq -c .programs "$FIXTURES/beams.json" >run
     jq -c '.entries[] | {prompt}' run >prompts.jsonl

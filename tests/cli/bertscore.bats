@@ -4,8 +4,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     MODEL=$FIXTURES/roberta/tiny
     # What bert_score says, a group of candidates a record.
     jq -c '.groups[] | {completion: .reference,

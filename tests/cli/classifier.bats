@@ -4,9 +4,9 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
 bats_require_minimum_version 1.5.0
 load helper
+load faults
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     # The case of the recorded values that fills the default template.
     recorded=$FIXTURES/classifier.json
     jq -c '.[0].examples[]' "$recorded" >examples.jsonl
@@ -104,16 +104,7 @@ close() {
     run -0 rank -q --plain --by classifier --max-errors 1 "${judge[@]}" long
 }
 
-refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes nothing
-    local wanted=$1 pattern=$2
-    shift 2
-    run --separate-stderr "$@"
-    echo "status $status, stderr: $stderr"
-    [ "$status" -eq "$wanted" ]
-    [ -z "$output" ]
-    [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ $stderr == $1:\ $pattern ]]
-}
+refused() { refused_as "$@"; }
 
 @test "usage errors" {
     by=(rank --by classifier prompts.jsonl)

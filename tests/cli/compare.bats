@@ -4,9 +4,9 @@
 # shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
 bats_require_minimum_version 1.5.0
 load helper
+load faults
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     for side in a b; do
         jq -c --arg side $side '.lengths[$side][]
             | {id: .[0], prompt: "p", completion: "w w w", samples: [{text: ([range(.[1]) | "w"] | join(" "))}]}' \
@@ -76,36 +76,25 @@ setup() {
         jq -e '.records == 0 and .metrics.length == {records: 0, a: null, b: null, difference: null, low: null, high: null, p: null}'
 }
 
-refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes nothing
-    local wanted=$1 pattern=$2
-    shift 2
-    run --separate-stderr "$@"
-    echo "status $status, stderr: $stderr"
-    [ "$status" -eq "$wanted" ]
-    [ -z "$output" ]
-    [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ $stderr == score:\ $pattern ]]
-}
-
 @test "what cannot be paired" {
     compare=(score -q --compare --metrics length)
     head -58 a.jsonl >short
-    refused 1 'expected the same ids in both files: none only in short, 2 only in b.jsonl (id "r5[89]" in line *)' "${compare[@]}" short b.jsonl
-    refused 1 'expected the same ids*' "${compare[@]}" --max-errors 1 short b.jsonl
+    refused_as 1 'expected the same ids in both files: none only in short, 2 only in b.jsonl (id "r5[89]" in line *)' "${compare[@]}" short b.jsonl
+    refused_as 1 'expected the same ids*' "${compare[@]}" --max-errors 1 short b.jsonl
     run -0 --separate-stderr "${compare[@]}" --max-errors 2 short b.jsonl
     same 'score: 2 records left out, whose ids are in one file only' "$stderr"
     jq -e '.records == 58' <<<"$output"
     cat a.jsonl <(head -1 a.jsonl) >twice
-    refused 1 'twice:61: id: expected a new one, got "r0" as in line 1' "${compare[@]}" twice b.jsonl
+    refused_as 1 'twice:61: id: expected a new one, got "r0" as in line 1' "${compare[@]}" twice b.jsonl
     jq -c '.completion = "other"' b.jsonl >task
-    refused 1 'a.jsonl:1: id "r0": its completion is another one in task (so are 60 in all)*' "${compare[@]}" a.jsonl task
+    refused_as 1 'a.jsonl:1: id "r0": its completion is another one in task (so are 60 in all)*' "${compare[@]}" a.jsonl task
     echo '{"samples":[{}]}' >bad
-    refused 1 'bad:1: samples*' "${compare[@]}" a.jsonl bad
-    refused 1 'cannot open nowhere*' "${compare[@]}" a.jsonl nowhere
+    refused_as 1 'bad:1: samples*' "${compare[@]}" a.jsonl bad
+    refused_as 1 'cannot open nowhere*' "${compare[@]}" a.jsonl nowhere
 }
 
 @test "usage errors" {
-    refused 2 '--compare: expected two files, got 1' score --compare a.jsonl
-    refused 2 '--compare: expected two files, got 3' score --compare a.jsonl b.jsonl a.jsonl
-    refused 2 '--compare goes with none of *' score --compare --per-record a.jsonl b.jsonl
+    refused_as 2 '--compare: expected two files, got 1' score --compare a.jsonl
+    refused_as 2 '--compare: expected two files, got 3' score --compare a.jsonl b.jsonl a.jsonl
+    refused_as 2 '--compare goes with none of *' score --compare --per-record a.jsonl b.jsonl
 }

@@ -2,8 +2,7 @@
 # pipelines/debian-synopsis on a small index written by hand.
 load helper
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     cp -r "$FIXTURES/apt-lists" lists
 }
 

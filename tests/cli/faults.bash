@@ -6,19 +6,33 @@ tree() {
     find . ! -name 'separate-stderr-*' | sort
 }
 
-# refused STATUS TEXT PROGRAM ARGUMENT...: PROGRAM ends with STATUS and one line on stderr,
-# "PROGRAM: ...TEXT...", writes nothing to stdout and leaves the folder's tree as it was.
-refused() {
-    local wanted=$1 text=$2 before
-    shift 2
+# ends_with_a_line STATUS PROGRAM ARGUMENT...: PROGRAM ends with STATUS and one line on stderr,
+# writes nothing to stdout and leaves the folder's tree as it was.
+ends_with_a_line() {
+    local wanted=$1 before
+    shift
     before=$(tree)
     run --separate-stderr "$@"
     echo "$*: status $status, stderr: $stderr"
     [ "$status" -eq "$wanted" ] || return 1
     [ -z "$output" ] || return 1
     [ "${#stderr_lines[@]}" -eq 1 ] || return 1
-    [[ $stderr == "$1: "*"$text"* ]] || return 1
     same "$before" "$(tree)"
+}
+
+# refused STATUS TEXT PROGRAM ARGUMENT...: so it ends, with a line "PROGRAM: ...TEXT...".
+refused() {
+    local wanted=$1 text=$2
+    shift 2
+    ends_with_a_line "$wanted" "$@" && [[ $stderr == "$1: "*"$text"* ]]
+}
+
+# refused_as STATUS PATTERN PROGRAM ARGUMENT...: so it ends, and the line is "PROGRAM: PATTERN".
+refused_as() {
+    local wanted=$1 pattern=$2
+    shift 2
+    # shellcheck disable=SC2053 # a pattern
+    ends_with_a_line "$wanted" "$@" && [[ $stderr == "$1: "$pattern ]]
 }
 
 # interrupted SIGNAL UPDATES LOG PROGRAM ARGUMENT...: runs PROGRAM, which writes LOG, with stderr

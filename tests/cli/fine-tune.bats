@@ -6,21 +6,17 @@
 bats_require_minimum_version 1.5.0
 load helper
 load faults
+load records
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
-    local word=(fonts logs images audio python server) i
-    for i in {0..99}; do
-        printf '{"id":%d,"prompt":"package %d with %s","completion":"%s for %s"}\n' "$i" "$i" \
-            "${word[i % 6]} and ${word[i / 6 % 6]}" "${word[i % 6]}" "${word[i / 6 % 6]}"
-    done >train.jsonl
+    package_records 100 >train.jsonl
     jq -c '{prompt, samples: [{text: .completion, score: 2}, {text: .prompt, score: 1}]}' train.jsonl |
         learn-guidance -q -i "$FIXTURES/gpt2" -o guidance --head-size 16 -l 0.003 --steps 10 \
             --eval-every 0
 }
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     cp "$BATS_FILE_TMPDIR/train.jsonl" .
     guidance=$BATS_FILE_TMPDIR/guidance
     model=$FIXTURES/gpt2

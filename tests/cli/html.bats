@@ -5,8 +5,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     page=(score -q --html page.html --tokenizer "$FIXTURES/unigram/spiece.model")
     cat >two.jsonl <<'END'
 {"id":"one","prompt":"first","completion":"the reference","samples":[{"text":"w","tokens":[5,6],"rewards":[0.25,1],"score":1,"rank":2},{"text":"b","tokens":[7],"rewards":[0.625],"score":9,"rank":1}]}

@@ -6,8 +6,7 @@ bats_require_minimum_version 1.5.0
 load helper
 load faults
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     jq 'del(.vocab_size, .bos_token_id, .eos_token_id)' "$FIXTURES/gpt2/config.json" >config.json
     printf '%s\n' '{"prompt":"naïve café 😀","completion":" it'"'"'s 日本"}' \
         '{"prompt":"return 12345","completion":" + 1"}' '{"prompt":"","completion":"\ta\n"}' >train.jsonl

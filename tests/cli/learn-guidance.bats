@@ -30,8 +30,7 @@ setup_file() {
         }' </dev/null >"$BATS_FILE_TMPDIR/ranked.jsonl"
 }
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     cp "$BATS_FILE_TMPDIR/ranked.jsonl" .
     model=$FIXTURES/gpt2
     small=(--head-size 32 --learning-rate 0.003 --eval-every 10 --batch-size 8)
@@ -132,40 +131,27 @@ learn() { # OUTPUT OPTIONS...: on ranked.jsonl
     cmp whole/model.safetensors part/model.safetensors
 }
 
-# refuses STATUS TEXT COMMAND...: that exit status, one message, nothing at `out`.
-refuses() {
-    local wanted=$1 text=$2
-    shift 2
-    run --separate-stderr "$@"
-    echo "status $status: $stderr"
-    [ "$status" -eq "$wanted" ]
-    [[ $stderr == *"$text"* ]]
-    [ "${#stderr_lines[@]}" -eq 1 ]
-    [ -z "$output" ]
-    [ ! -e out ] && [ ! -e out.checkpoint ]
-}
-
 @test "bad input: one message, exit 1, no output" {
     group='{"prompt":"a","samples":[{"text":"x","score":1},{"text":"y","score":2}]}'
     { echo "$group"; echo '{"prompt":"a","samples":[{"text":"x","score":1}]}'; } >one.jsonl
-    refuses 1 'one.jsonl:2: samples: expected at least 2 to rank, got 1' learn-guidance -i "$model" -o out one.jsonl
+    refused 1 'one.jsonl:2: samples: expected at least 2 to rank, got 1' learn-guidance -i "$model" -o out one.jsonl
     echo '{"prompt":"a","samples":[{"text":"x","score":1},{"text":"y","score":1}]}' >equal.jsonl
-    refuses 1 'all 1 groups have equal scores' learn-guidance -i "$model" -o out equal.jsonl
-    refuses 1 'equal.jsonl:1: samples: all 2 scores are 1' \
+    refused 1 'all 1 groups have equal scores' learn-guidance -i "$model" -o out equal.jsonl
+    refused 1 'equal.jsonl:1: samples: all 2 scores are 1' \
         learn-guidance -i "$model" -o out --equal-scores refuse equal.jsonl
     echo '{"prompt":"a","samples":[{"text":"x"},{"text":"y","score":1}]}' >missing.jsonl
-    refuses 1 'missing.jsonl:1: ' learn-guidance -i "$model" -o out missing.jsonl
+    refused 1 'missing.jsonl:1: ' learn-guidance -i "$model" -o out missing.jsonl
     echo '{"prompt":"a","samples":[{"text":"x","tokens":[40,50],"score":3},{"text":"y","tokens":[60],"score":1}]}' >tokens.jsonl
-    refuses 1 'tokens that do not spell their text' learn-guidance -i "$model" -o out tokens.jsonl
+    refused 1 'tokens that do not spell their text' learn-guidance -i "$model" -o out tokens.jsonl
     zstd -q ranked.jsonl -o cut.zst && truncate -s -3 cut.zst
-    refuses 1 'cut.zst' learn-guidance -i "$model" -o out cut.zst
+    refused 1 'cut.zst' learn-guidance -i "$model" -o out cut.zst
     : >empty
-    refuses 1 'no groups to learn from' learn-guidance -i "$model" -o out empty
-    refuses 1 'no-model' learn-guidance -i no-model -o out ranked.jsonl
-    refuses 1 'no-such' learn-guidance -i "$model" -o out no-such
-    refuses 1 '/dev/full: No space left on device' \
+    refused 1 'no groups to learn from' learn-guidance -i "$model" -o out empty
+    refused 1 'no-model' learn-guidance -i no-model -o out ranked.jsonl
+    refused 1 'no-such' learn-guidance -i "$model" -o out no-such
+    refused 1 '/dev/full: No space left on device' \
         learn-guidance -q -i "$model" -o out --log /dev/full ranked.jsonl
-    refuses 1 'ranked.jsonl' learn-guidance -q -i "$model" -o ranked.jsonl/out ranked.jsonl
+    refused 1 'ranked.jsonl' learn-guidance -q -i "$model" -o ranked.jsonl/out ranked.jsonl
     mkdir other && touch other/mine
     run learn other
     [ "$status" -eq 1 ]
@@ -173,14 +159,14 @@ refuses() {
     # A guidance.json whose weights have no head.
     cp -rL "$model" headless && chmod -R u+w headless
     echo '{"aggregate":"sum","temperature":2,"bound":"sigmoid","head_size":32}' >headless/guidance.json
-    refuses 1 'no head.* weights' learn-guidance -i headless -o out ranked.jsonl
+    refused 1 'no head.* weights' learn-guidance -i headless -o out ranked.jsonl
 }
 
 @test "wrong usage: exit 2" {
-    refuses 2 '--group-size' learn-guidance -i "$model" -o out --group-size 1 ranked.jsonl
-    refuses 2 '--output' learn-guidance -i "$model" ranked.jsonl
-    refuses 2 '--aggregate' learn-guidance -i "$model" -o out --aggregate mean ranked.jsonl
-    refuses 2 '--learning-rate' learn-guidance -i "$model" -o out -l 0 ranked.jsonl
+    refused 2 '--group-size' learn-guidance -i "$model" -o out --group-size 1 ranked.jsonl
+    refused 2 '--output' learn-guidance -i "$model" ranked.jsonl
+    refused 2 '--aggregate' learn-guidance -i "$model" -o out --aggregate mean ranked.jsonl
+    refused 2 '--learning-rate' learn-guidance -i "$model" -o out -l 0 ranked.jsonl
 }
 
 @test "compressed groups from a pipe; without held-out groups the last weights are kept" {

@@ -3,30 +3,18 @@
 # shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell
 bats_require_minimum_version 1.5.0
 load helper
+load records
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    for i in 1 2 3 4; do
-        echo "{\"prompt\":\"a library for fonts $i\",\"completion\":\"fonts\"}"
-    done >train.jsonl
+prepare() {
+    library_records 4 >train.jsonl
 }
 
 # The loop once, from the model NAME of the fixtures.
 go_round() {
-    local model=$FIXTURES/llama/$1
-    sample -q --plain -m "$model" -k 3 --max-new-tokens 6 train.jsonl >samples
-    jq -e -s 'length == 4 and all(.samples | length == 3)' samples >/dev/null
-    rank -q --plain --by length samples >ranked
-    learn-guidance -q -i "$model" -o guidance --steps 2 ranked
-    fine-tune -q -m "$model" -g guidance --objective weighted-mle --steps 2 -o policy train.jsonl
+    learn_round "$FIXTURES/llama/$1"
     jq -e --arg type "$2" '.model_type == $type' policy/config.json >/dev/null
     [ ! -e policy/model.safetensors.index.json ]
-    score -q --json -m policy -g guidance ranked |
-        jq -e '.records == 4 and .metrics.nll.mean > 0' >/dev/null
-    # The same bytes however the work is cut.
-    sample -q --plain -m policy -k 3 --max-new-tokens 6 train.jsonl >one
-    sample -q --plain -m policy -k 3 --max-new-tokens 6 --batch-tokens 1 -j 2 train.jsonl >two
-    cmp one two
+    check_policy policy
 }
 
 @test "a round with Llama" { go_round llama3 llama; }

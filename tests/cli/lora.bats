@@ -5,24 +5,12 @@
 bats_require_minimum_version 1.5.0
 load helper
 load faults
+load records
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    local word=(fonts logs images audio python server) i
-    for i in {0..49}; do
-        printf '{"id":%d,"prompt":"package %d with %s","completion":"%s for %s"}\n' "$i" "$i" \
-            "${word[i % 6]} and ${word[i / 6 % 6]}" "${word[i % 6]}" "${word[i / 6 % 6]}"
-    done >train.jsonl
+prepare() {
+    package_records 50 >train.jsonl
     copy_model policy
     small=(-q -l 0.01 -b 4 --accumulate 2)
-}
-
-nll() { # MODEL: mean over train.jsonl, with more digits than matter
-    score -q --json -m "$1" --metrics nll train.jsonl | jq .metrics.nll.mean
-}
-
-near() { # A B: within 1e-5 relative
-    jq -en --argjson a "$1" --argjson b "$2" '($a - $b) | fabs < 1e-5 * ($b | fabs)'
 }
 
 @test "an adapter learns, is small, leaves the base alone, goes on, and merges" {

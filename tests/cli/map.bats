@@ -5,8 +5,7 @@
 load helper
 load sshd
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     cat >frames <<'END'
 #!/bin/bash
 set -euo pipefail

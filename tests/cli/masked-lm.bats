@@ -4,8 +4,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     MODEL=$FIXTURES/roberta/tiny
     echo '{"prompt":"a","completion":"b","samples":[{"text":"b","score":1},{"text":"c","score":0}]}' >data.jsonl
 }

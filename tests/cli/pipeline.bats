@@ -14,8 +14,7 @@ setup_file() {
     head -c 100000000 /dev/zero | tr '\0' a | sed 's/^/{"prompt":"/; s/$/"}\n/' | zstd -q -1 >long.zst
 }
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     model=$FIXTURES/gpt2
     good=$BATS_FILE_TMPDIR/good.jsonl
     programs=(sample rank score learn-guidance fine-tune)

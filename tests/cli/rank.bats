@@ -4,9 +4,9 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
 bats_require_minimum_version 1.5.0
 load helper
+load faults
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     cat >samples.jsonl <<'EOF'
 {"id":"a","prompt":"p","mine":{"z":1,"b":[0.1,null]},"completion":"the cat sat on the mat","samples":[{"text":"a dog","finish":"stop"},{"text":"the cats sat on the mats","own":[1]},{"text":"the cat sat on the mat"}]}
 {"id":"b","prompt":"q","completion":"one two","samples":[{"text":"one two"},{"text":"one two"}]}
@@ -68,10 +68,10 @@ ranks() { jq -c '[.samples[].rank]'; }
     # Doing it twice changes nothing.
     rank -q --plain --by ranks out | cmp - out
     sed 's/,"rank":[0-9]//g' given >none
-    refused 1 'none:1: samples: none of them has a rank' rank -q --by ranks none
+    refused_as 1 'none:1: samples: none of them has a rank' rank -q --by ranks none
     sed 's/"rank":5/"rank":"first"/' given >word
-    refused 1 'word:1: samples\[0].rank: expected an integer of at least 1, got a string' rank -q --by ranks word
-    refused 2 '--by: unknown name "ranks"*' rank --by ranks+1 given
+    refused_as 1 'word:1: samples\[0].rank: expected an integer of at least 1, got a string' rank -q --by ranks word
+    refused_as 2 '--by: unknown name "ranks"*' rank --by ranks+1 given
 }
 
 @test "the same bytes for one thread and two, for a file and a pipe" {
@@ -92,41 +92,30 @@ ranks() { jq -c '[.samples[].rank]'; }
     same '' "$stderr"
 }
 
-refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes nothing
-    local wanted=$1 pattern=$2
-    shift 2
-    run --separate-stderr "$@"
-    echo "status $status, stderr: $stderr"
-    [ "$status" -eq "$wanted" ]
-    [ -z "$output" ]
-    [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ $stderr == rank:\ $pattern ]]
-}
-
 @test "usage errors" {
-    refused 2 '*--by*' rank samples.jsonl
-    refused 2 '--by: unknown name "rouge"; there are meteor, rouge1, *' rank --by 'rouge' samples.jsonl
-    refused 2 '--by: expected a number, a name or "(" at the end of "rouge1+"' rank --by rouge1+ samples.jsonl
-    refused 2 '--by: expected an operator at character 8 of "meteor 2", got "2"' rank --by 'meteor 2'
-    refused 2 '*--ties*-1*' rank --by length --ties -1 samples.jsonl
+    refused_as 2 '*--by*' rank samples.jsonl
+    refused_as 2 '--by: unknown name "rouge"; there are meteor, rouge1, *' rank --by 'rouge' samples.jsonl
+    refused_as 2 '--by: expected a number, a name or "(" at the end of "rouge1+"' rank --by rouge1+ samples.jsonl
+    refused_as 2 '--by: expected an operator at character 8 of "meteor 2", got "2"' rank --by 'meteor 2'
+    refused_as 2 '*--ties*-1*' rank --by length --ties -1 samples.jsonl
 }
 
 @test "bad records: place, field, what was expected" {
     echo '{"prompt":"p","samples":[{"text":"x"}]}' >no-reference
-    refused 1 'no-reference:1: completion: expected a string*' rank -q --by meteor no-reference
+    refused_as 1 'no-reference:1: completion: expected a string*' rank -q --by meteor no-reference
     run -0 rank -q --plain --by length no-reference
     echo '{"prompt":"p","completion":"c"}' >no-samples
-    refused 1 'no-samples:1: samples: expected an array*' rank -q --by length no-samples
+    refused_as 1 'no-samples:1: samples: expected an array*' rank -q --by length no-samples
     echo '{"samples":[]}' >none
-    refused 1 'none:1: samples: expected at least one sample*' rank -q --by length none
+    refused_as 1 'none:1: samples: expected at least one sample*' rank -q --by length none
     echo '{"samples":[{"text":7}]}' >number
-    refused 1 'number:1: samples\[0].text: expected a string*' rank -q --by length number
+    refused_as 1 'number:1: samples\[0].text: expected a string*' rank -q --by length number
     echo '{"samples":[{"text":"a"},{"text":"b","score":"high"}]}' >word
-    refused 1 'word:1: samples\[?].score: expected a*number*' rank -q --by score word
+    refused_as 1 'word:1: samples\[?].score: expected a*number*' rank -q --by score word
     printf '%s\n' '{"samples":[{"text":"a"}]}' '{' >broken
-    refused 1 'broken:2: *' rank -q --by length broken
+    refused_as 1 'broken:2: *' rank -q --by length broken
     echo '{"samples":[{"text":""}]}' >empty
-    refused 1 'empty:1: samples\[0]: "1/length" is not a finite number' rank -q --by 1/length empty
+    refused_as 1 'empty:1: samples\[0]: "1/length" is not a finite number' rank -q --by 1/length empty
 }
 
 @test "a bad record leaves no output file; --max-errors skips it with a warning" {
@@ -148,12 +137,12 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
 
 @test "WordNet: missing files are named with the package" {
     export TOKENWISE_WORDNET=$PWD
-    refused 1 "$PWD/index.noun: *apt install wordnet-base*" rank -q --by meteor samples.jsonl
+    refused_as 1 "$PWD/index.noun: *apt install wordnet-base*" rank -q --by meteor samples.jsonl
     run -0 rank -q --plain --by rouge1 samples.jsonl
     head -c 1000 /usr/share/wordnet/index.noun >index.noun
     cp /usr/share/wordnet/{data.noun,noun.exc} .
     echo nonsense >index.verb
-    refused 1 '*: index.verb: not a WordNet*' rank -q --by meteor samples.jsonl
+    refused_as 1 '*: index.verb: not a WordNet*' rank -q --by meteor samples.jsonl
 }
 
 @test "the provenance names the expression and chains the input's" {

@@ -4,8 +4,7 @@
 load helper
 bats_require_minimum_version 1.5.0
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     mkdir bin start
     echo start >start/config.json
     for name in train valid test; do

@@ -6,8 +6,7 @@ bats_require_minimum_version 1.5.0
 load helper
 load faults
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     model=$FIXTURES/gpt2
     cat >prompts.jsonl <<'END'
 {"id":"a","prompt":"a library for fonts","completion":"fonts","own":{"x":[1.5,null]}}

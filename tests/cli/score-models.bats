@@ -4,6 +4,7 @@
 # shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
 bats_require_minimum_version 1.5.0
 load helper
+load faults
 
 setup_file() {
     # Groups of 2 to 5 texts, scored by the share of one word; prompts of many lengths. Words
@@ -38,8 +39,7 @@ setup_file() {
         --eval-every 10 --batch-size 8 --epochs 2 --log log.jsonl --valid valid.jsonl ranked.jsonl
 }
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     ln -s "$BATS_FILE_TMPDIR"/{ranked.jsonl,valid.jsonl,guidance,log.jsonl} .
     model=$FIXTURES/gpt2
     both=(-q -m "$model" -g guidance)
@@ -206,55 +206,44 @@ END
         "$(score -q --metrics nll -m "$model" --prefix 'the ' valid.jsonl)"
 }
 
-refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes nothing
-    local wanted=$1 pattern=$2
-    shift 2
-    run --separate-stderr "$@"
-    echo "status $status, stderr: $stderr"
-    [ "$status" -eq "$wanted" ]
-    [ -z "$output" ]
-    [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ $stderr == score:\ $pattern ]]
-}
-
 @test "usage errors" {
-    refused 2 '--metrics: nll needs -m MODEL' score --metrics rouge1,nll -g guidance valid.jsonl
-    refused 2 '--metrics: perplexity needs -m MODEL' score --metrics perplexity valid.jsonl
-    refused 2 '--metrics: pairwise needs -g GUIDANCE' score --metrics pairwise -m "$model" valid.jsonl
-    refused 2 '--metrics: reward needs -g GUIDANCE' score --metrics reward valid.jsonl
-    refused 2 '--metrics: metric nll is named twice' score --metrics nll,nll -m "$model" valid.jsonl
-    refused 2 '--metrics: unknown metric "likelihood"; *with -m also nll*' score --metrics likelihood -m "$model" valid.jsonl
-    refused 2 '--color needs either --tokenizer or -g*' score --color --tokenizer guidance -g guidance valid.jsonl
-    refused 2 '--color shows rewards*' score --color "${both[@]}" valid.jsonl
+    refused_as 2 '--metrics: nll needs -m MODEL' score --metrics rouge1,nll -g guidance valid.jsonl
+    refused_as 2 '--metrics: perplexity needs -m MODEL' score --metrics perplexity valid.jsonl
+    refused_as 2 '--metrics: pairwise needs -g GUIDANCE' score --metrics pairwise -m "$model" valid.jsonl
+    refused_as 2 '--metrics: reward needs -g GUIDANCE' score --metrics reward valid.jsonl
+    refused_as 2 '--metrics: metric nll is named twice' score --metrics nll,nll -m "$model" valid.jsonl
+    refused_as 2 '--metrics: unknown metric "likelihood"; *with -m also nll*' score --metrics likelihood -m "$model" valid.jsonl
+    refused_as 2 '--color needs either --tokenizer or -g*' score --color --tokenizer guidance -g guidance valid.jsonl
+    refused_as 2 '--color shows rewards*' score --color "${both[@]}" valid.jsonl
 }
 
 @test "models that are missing, of another kind or of another tokenizer" {
-    refused 1 'no-model*' score -q --metrics nll -m no-model valid.jsonl
-    refused 1 "$model: no guidance model: *" score -q --metrics reward -g "$model" valid.jsonl
+    refused_as 1 'no-model*' score -q --metrics nll -m no-model valid.jsonl
+    refused_as 1 "$model: no guidance model: *" score -q --metrics reward -g "$model" valid.jsonl
     cp -rL "$model" nameless && rm nameless/spiece.model
-    refused 1 'nameless*' score -q --metrics nll -m nameless valid.jsonl
+    refused_as 1 'nameless*' score -q --metrics nll -m nameless valid.jsonl
     # Tokens of another vocabulary do not spell the text.
     echo '{"prompt":"a","samples":[{"text":"python","tokens":[40,50]},{"text":"fonts","tokens":[60]}]}' >alien
-    refused 1 '2 of 2 samples have tokens that do not spell their text*--retokenize*' score -q --metrics nll -m "$model" alien
-    refused 1 '2 of 2 samples have tokens that do not spell their text*' score -q --metrics reward -g guidance alien -o out
+    refused_as 1 '2 of 2 samples have tokens that do not spell their text*--retokenize*' score -q --metrics nll -m "$model" alien
+    refused_as 1 '2 of 2 samples have tokens that do not spell their text*' score -q --metrics reward -g guidance alien -o out
     [ ! -e out ]
     score -q --plain --per-record --metrics reward -g guidance --retokenize alien |
         jq -e 'all(.samples[]; (.rewards | length) == (.tokens | length)) and .samples[0].tokens != [40, 50]'
     echo '{"prompt":"a","samples":[{"text":"x","tokens":[509]}]}' >outside
-    refused 1 'outside:1: samples\[0]: tokens\[0]: expected an id from 0 to 508' score -q --metrics nll -m "$model" outside
+    refused_as 1 'outside:1: samples\[0]: tokens\[0]: expected an id from 0 to 508' score -q --metrics nll -m "$model" outside
 }
 
 @test "bad records: place, field, what was expected; --max-errors skips them" {
     echo '{"samples":[{"text":"x"}]}' >no-prompt
-    refused 1 'no-prompt:1: prompt: expected a string, got nothing' score -q --metrics nll -m "$model" no-prompt
+    refused_as 1 'no-prompt:1: prompt: expected a string, got nothing' score -q --metrics nll -m "$model" no-prompt
     echo '{"prompt":"x"}' >neither
-    refused 1 'neither:1: expected samples or completion, got neither' score -q --metrics nll -m "$model" neither
+    refused_as 1 'neither:1: expected samples or completion, got neither' score -q --metrics nll -m "$model" neither
     echo '{"prompt":"x","samples":[{"score":1}]}' >no-text
-    refused 1 'no-text:1: samples\[0]: text: expected a string, got nothing' score -q --metrics reward -g guidance no-text
+    refused_as 1 'no-text:1: samples\[0]: text: expected a string, got nothing' score -q --metrics reward -g guidance no-text
     echo '{"prompt":"x","samples":[{"text":"y","score":NaN}]}' >nan
-    refused 1 'nan:1: column *: not JSON*' score -q --metrics pairwise -g guidance nan
+    refused_as 1 'nan:1: column *: not JSON*' score -q --metrics pairwise -g guidance nan
     echo '{"prompt":"x","samples":[{"text":"y","score":"high"}]}' >word
-    refused 1 'word:1: samples\[0].score: expected a number, got a string' score -q --metrics pairwise -g guidance word
+    refused_as 1 'word:1: samples\[0].score: expected a number, got a string' score -q --metrics pairwise -g guidance word
     cat valid.jsonl neither >mixed
     run -0 --separate-stderr score "${both[@]}" --metrics nll,pairwise --max-errors 1 mixed
     [[ $stderr == 'score: mixed:31: expected samples or completion, got neither (skipped)' ]]

@@ -4,9 +4,9 @@
 # shellcheck disable=SC2028,SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
 bats_require_minimum_version 1.5.0
 load helper
+load faults
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
+prepare() {
     cat >samples.jsonl <<'EOF'
 {"id":"a","prompt":"p","completion":"one two three","samples":[{"text":"one two three"},{"text":"four"}]}
 {"id":"b","prompt":"q","completion":"red green","samples":[{"text":"red blue green red"}]}
@@ -14,17 +14,6 @@ setup() {
 EOF
     # Without METEOR for what needs no WordNet.
     rouge=(--metrics "rouge1,rougeL")
-}
-
-refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes nothing
-    local wanted=$1 pattern=$2
-    shift 2
-    run --separate-stderr "$@"
-    echo "status $status, stderr: $stderr"
-    [ "$status" -eq "$wanted" ]
-    [ -z "$output" ]
-    [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ $stderr == score:\ $pattern ]]
 }
 
 @test "summary: means over records, each the mean over its samples" {
@@ -54,7 +43,7 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
     score -q --metrics corpusChrf,length,chrf samples.jsonl >named.json
     same '["corpusChrf","length","chrf"]' "$(jq -c '.metrics | keys_unsorted' named.json)"
     jq -es '.[0].metrics.corpusChrf == .[1].metrics.corpusChrf and .[0].metrics.chrf == .[1].metrics.chrf' out.json named.json
-    refused 2 '--metrics: metric corpusBleu is named twice' score --metrics corpusBleu,corpusBleu samples.jsonl
+    refused_as 2 '--metrics: metric corpusBleu is named twice' score --metrics corpusBleu,corpusBleu samples.jsonl
     # One record is no corpus.
     score -q --plain --per-record --metrics bleu samples.jsonl | jq -se 'all((.metrics | keys) == ["bleu"])'
     score -q --metrics corpusBleu </dev/null | jq -e '.metrics.corpusBleu.mean == null'
@@ -118,27 +107,27 @@ refused() { # STATUS PATTERN COMMAND...: fails so, says so in one line, writes n
 }
 
 @test "usage errors" {
-    refused 2 '--metrics: unknown metric "rouge"; there are meteor, *' score --metrics rouge1,rouge samples.jsonl
-    refused 2 '--metrics: metric rouge1 is named twice' score --metrics rouge1,rouge1 samples.jsonl
-    refused 2 '--json, --per-record, --color and --html exclude each other' score --json --per-record samples.jsonl
-    refused 2 '--color needs either --tokenizer or -g*' score --color samples.jsonl
+    refused_as 2 '--metrics: unknown metric "rouge"; there are meteor, *' score --metrics rouge1,rouge samples.jsonl
+    refused_as 2 '--metrics: metric rouge1 is named twice' score --metrics rouge1,rouge1 samples.jsonl
+    refused_as 2 '--json, --per-record, --color and --html exclude each other' score --json --per-record samples.jsonl
+    refused_as 2 '--color needs either --tokenizer or -g*' score --color samples.jsonl
 }
 
 @test "bad records: place, field, what was expected; no output file" {
     echo '{"completion":"c"}' >no-samples
-    refused 1 'no-samples:1: samples: expected an array for rouge1 to compare, got nothing' score -q "${rouge[@]}" no-samples
+    refused_as 1 'no-samples:1: samples: expected an array for rouge1 to compare, got nothing' score -q "${rouge[@]}" no-samples
     echo '{"samples":[{"text":"x"}]}' >no-reference
-    refused 1 'no-reference:1: completion: expected a string for rouge1 *' score -q "${rouge[@]}" no-reference
+    refused_as 1 'no-reference:1: completion: expected a string for rouge1 *' score -q "${rouge[@]}" no-reference
     echo '{"samples":[{"tokens":[1]}]}' >no-text
-    refused 1 'no-text:1: samples\[0].text: expected a string, got nothing' score -q --metrics length no-text
+    refused_as 1 'no-text:1: samples\[0].text: expected a string, got nothing' score -q --metrics length no-text
     echo '{"samples":[]}' >none
-    refused 1 'none:1: samples: expected at least one sample*' score -q --metrics length none
+    refused_as 1 'none:1: samples: expected at least one sample*' score -q --metrics length none
     echo '{"prompt":"p"}' >neither
-    refused 1 'neither:1: expected samples or completion, got neither' score -q --metrics length neither
+    refused_as 1 'neither:1: expected samples or completion, got neither' score -q --metrics length neither
     color=(score -q --color --tokenizer "$FIXTURES/unigram/spiece.model")
-    refused 1 'no-text:1: samples\[0].rewards: expected 1 numbers*' "${color[@]}" no-text
+    refused_as 1 'no-text:1: samples\[0].rewards: expected 1 numbers*' "${color[@]}" no-text
     echo '{"samples":[{"text":"","tokens":[999999],"rewards":[1]}]}' >alien
-    refused 1 'alien:1: samples\[0].tokens\[0]: no token 999999*' "${color[@]}" alien
+    refused_as 1 'alien:1: samples\[0].tokens\[0]: no token 999999*' "${color[@]}" alien
     cat samples.jsonl no-samples >mixed
     run -1 score -q "${rouge[@]}" mixed -o out
     [ ! -e out ]

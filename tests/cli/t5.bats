@@ -3,31 +3,19 @@
 # shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell
 bats_require_minimum_version 1.5.0
 load helper
+load records
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    for i in 1 2 3 4; do
-        echo "{\"prompt\":\"a library for fonts $i\",\"completion\":\"fonts\"}"
-    done >train.jsonl
+prepare() {
+    library_records 4 >train.jsonl
 }
 
 # The loop once, from the model NAME of the fixtures.
 go_round() {
-    local model=$FIXTURES/t5/$1
-    sample -q --plain -m "$model" -k 3 --prefix 'summarize: ' --max-new-tokens 6 train.jsonl >samples
-    jq -e -s 'length == 4 and all(.samples | length == 3)' samples >/dev/null
-    rank -q --plain --by length samples >ranked
-    learn-guidance -q -i "$model" -o guidance --prefix 'summarize: ' --steps 2 ranked
-    fine-tune -q -m "$model" -g guidance --objective weighted-mle --steps 2 -o policy train.jsonl
+    learn_round "$FIXTURES/t5/$1" --prefix 'summarize: '
     fine-tune -q -m policy -g guidance --objective reinforce --samples 2 --max-new-tokens 5 --steps 1 \
         -o better train.jsonl
     jq -e '.model_type == "t5" and .decoder_start_token_id == 0' better/config.json >/dev/null
-    score -q --json -m better -g guidance ranked |
-        jq -e '.records == 4 and .metrics.nll.mean > 0' >/dev/null
-    # The same bytes however the work is cut.
-    sample -q --plain -m better -k 3 --max-new-tokens 6 train.jsonl >one
-    sample -q --plain -m better -k 3 --max-new-tokens 6 --batch-tokens 1 -j 2 train.jsonl >two
-    cmp one two
+    check_policy better
 }
 
 @test "a round with T5 v1.0" { go_round v10; }
@@ -38,13 +26,9 @@ go_round() {
         train.jsonl
     jq -e '.task_type == "SEQ_2_SEQ_LM" and .target_modules == ["q", "v"]' adapter/adapter_config.json >/dev/null
     fine-tune -q -m adapter --merge -o merged
-    for model in adapter merged; do
-        score -q --json --metrics nll -m "$model" train.jsonl | jq .metrics.nll.mean >"$model.nll"
-    done
     # The same, but for the rounding of the merged weights; and not the base's.
-    score -q --json --metrics nll -m "$FIXTURES/t5/v11" train.jsonl | jq .metrics.nll.mean >base.nll
-    jq -e -n --slurpfile a adapter.nll --slurpfile m merged.nll --slurpfile b base.nll \
-        '($a[0] - $m[0] | fabs) < 1e-4 and $b[0] - $a[0] > 1e-2' >/dev/null
+    near "$(nll adapter)" "$(nll merged)"
+    jq -en --argjson a "$(nll adapter)" --argjson b "$(nll "$FIXTURES/t5/v11")" '$b - $a > 1e-2' >/dev/null
 }
 
 @test "from scratch, by a config alone" {
