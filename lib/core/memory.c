@@ -173,7 +173,8 @@ void tw_arena_clear(tw_arena *arena)
         for (size_t i = 0; i < arena->count; i++)
             free(arena->blocks[i].memory);
         arena->count = 0;
-        add_block(arena, round_up(arena->peak));
+        /* The room for more is only touched, and only then takes memory, when it is needed. */
+        add_block(arena, round_up(arena->peak + arena->peak / 4));
     }
     tw_arena_reset(arena, (tw_arena_mark){0, 0});
 }

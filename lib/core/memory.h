@@ -48,8 +48,8 @@ void *tw_arena_zero(tw_arena *arena, size_t count, size_t size);
 
 tw_arena_mark tw_arena_now(const tw_arena *arena);
 void tw_arena_reset(tw_arena *arena, tw_arena_mark mark);
-/* Gives all of it back. Several blocks become one, as large as the peak: batches of one size after
- * another would else leave memory behind that fits none of them. */
+/* Gives all of it back. Several blocks become one, a quarter larger than the peak: batches of one
+ * size after another would else leave memory behind that fits none of them. */
 void tw_arena_clear(tw_arena *arena);
 /* Most bytes ever in use. */
 size_t tw_arena_peak(const tw_arena *arena);

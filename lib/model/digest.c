@@ -19,6 +19,9 @@
 /* Words are dealt out to lanes, whose multiplications do not wait for each other. */
 enum { LANES = 8, STRIDE = LANES * 8 };
 
+/* Of a file, in memory at a time. */
+enum { WINDOW = 4 << 20 };
+
 static const uint64_t odd = 0x9E3779B97F4A7C15; /* 2^64 / golden ratio */
 
 static uint64_t mix(uint64_t state, uint64_t word)
@@ -27,18 +30,24 @@ static uint64_t mix(uint64_t state, uint64_t word)
     return state ^ state >> 29;
 }
 
+/* Of a map, whose pages are let go as soon as they are read: a model that is open has them already,
+ * and they are not to count twice. */
 static uint64_t digest_bytes(const uint8_t *bytes, size_t size)
 {
     uint64_t lanes[LANES];
     for (int i = 0; i < LANES; i++)
         lanes[i] = (uint64_t)i + 1;
     size_t whole = size / STRIDE * STRIDE;
-    for (size_t at = 0; at < whole; at += STRIDE)
-        for (int i = 0; i < LANES; i++) {
-            uint64_t word;
-            memcpy(&word, bytes + at + 8 * i, sizeof word);
-            lanes[i] = mix(lanes[i], word);
-        }
+    for (size_t first = 0; first < whole; first += WINDOW) {
+        const size_t end = whole - first < WINDOW ? whole : first + WINDOW;
+        for (size_t at = first; at < end; at += STRIDE)
+            for (int i = 0; i < LANES; i++) {
+                uint64_t word;
+                memcpy(&word, bytes + at + 8 * i, sizeof word);
+                lanes[i] = mix(lanes[i], word);
+            }
+        madvise((void *)(bytes + first), end - first, MADV_DONTNEED);
+    }
     uint64_t digest = mix(size, tw_hash(bytes + whole, size - whole));
     for (int i = 0; i < LANES; i++)
         digest = mix(digest, lanes[i]);

@@ -3,6 +3,24 @@
 #include <omp.h>
 #include <stdint.h>
 
+/* What BLAS packs matrices into, about, and a thread's stack: once for all models. */
+enum { THREAD_BYTES = 4 << 20 };
+
+static bool has_scratch(const tw_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->shares[i].bytes[TW_PLAN_SCRATCH] > 0)
+            return true;
+    return false;
+}
+
+/* Of each thread. */
+static void add_scratch(tw_plan *plan, size_t bytes)
+{
+    const size_t common = has_scratch(plan) ? 0 : THREAD_BYTES;
+    tw_plan_add(plan, TW_PLAN_SCRATCH, (size_t)omp_get_max_threads() * (common + bytes));
+}
+
 int tw_plan_weights(tw_plan *plan, const tw_model *model, tw_use use)
 {
     tw_footprint footprint;
@@ -12,19 +30,10 @@ int tw_plan_weights(tw_plan *plan, const tw_model *model, tw_use use)
     tw_plan_add(plan, TW_PLAN_WEIGHTS, footprint.values);
     tw_plan_add(plan, TW_PLAN_ADAPTER, footprint.adapter);
     tw_plan_add(plan, TW_PLAN_GRADIENTS, footprint.gradients);
-    if (footprint.halves) /* scratch of its own: what is widened */
-        tw_plan_add(plan, TW_PLAN_SCRATCH,
-                    (size_t)omp_get_max_threads() *
-                        (tw_model_scratch_bytes(model, 0, true, false) -
-                         tw_model_scratch_bytes(model, 0, false, false)));
+    if (footprint.halves) /* room for what is widened, beside what a pass needs */
+        add_scratch(plan, tw_model_scratch_bytes(model, 0, true, false) -
+                              tw_model_scratch_bytes(model, 0, false, false));
     return 0;
-}
-
-static void add_scratch(tw_plan *plan, const tw_model *model, size_t longest, bool recording)
-{
-    tw_plan_add(plan, TW_PLAN_SCRATCH,
-                (size_t)omp_get_max_threads() *
-                    tw_model_scratch_bytes(model, longest, false, recording));
 }
 
 void tw_plan_pass(tw_plan *plan, const tw_model *model, const tw_plan_pass_size *size)
@@ -34,7 +43,7 @@ void tw_plan_pass(tw_plan *plan, const tw_model *model, const tw_plan_pass_size 
     tw_plan_add(plan, TW_PLAN_ACTIVATIONS,
                 tw_model_activation_bytes(model, &size->rows, kind) - logits);
     tw_plan_add(plan, TW_PLAN_LOGITS, logits);
-    add_scratch(plan, model, size->longest, size->recording);
+    add_scratch(plan, tw_model_scratch_bytes(model, size->longest, false, size->recording));
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -98,8 +107,9 @@ void tw_plan_decode(tw_plan *plan, const tw_model *model, const tw_plan_decode_s
         (apart ? load.tokens - smaller(load.prompts, load.tokens) + load.jobs : load.tokens) *
             each);
     tw_plan_add(plan, TW_PLAN_CROSS, apart ? load.prompts * each : 0);
-    add_scratch(plan, model, smaller(size->prompt, size->batch_tokens) + size->new_tokens, false);
-    /* Logits, chances and their order (sampler.h), or what beams are chosen from. */
-    tw_plan_add(plan, TW_PLAN_SCRATCH,
-                (size_t)omp_get_max_threads() * 4 * model->config.vocab_size * sizeof(float));
+    /* Beside products and scores: logits, chances and their order (sampler.h), or what beams are
+     * chosen from. */
+    const size_t longest = smaller(size->prompt, size->batch_tokens) + size->new_tokens;
+    add_scratch(plan, tw_model_scratch_bytes(model, longest, false, false) +
+                          4 * model->config.vocab_size * sizeof(float));
 }
