@@ -142,12 +142,12 @@ int tw_model_load(tw_model *model, tw_use use, bool *found);
 /* What training moves: the adapter's parameters if there is one, else the model's. */
 tw_params *tw_model_trained(tw_model *model);
 
-/* From scratch: config.json and a tokenizer; trainable. */
-tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed);
-
-/* The same in two steps: described only, then with its initial values. */
+/* From scratch: config.json and a tokenizer, described only; then initial values, trainable. */
 tw_model *tw_model_draft(const char *config_path, const char *tokenizer_path);
 void tw_model_fill(tw_model *model, uint64_t seed);
+
+/* The two in one step. */
+tw_model *tw_model_init(const char *config_path, const char *tokenizer_path, uint64_t seed);
 
 /* States to be multiplied with the output embedding, from hidden states (any rows of them); the
  * output bias comes on top. */

@@ -84,9 +84,9 @@ static void plan_generations(const tw_model *policy, const tw_policy_run *run, t
                                        .strands = run->use.samples,
                                        .new_tokens = run->use.drawn,
                                        .requests = (size_t)run->train->batch_size};
-    tw_plan_decode_size written = {
-        .batch_tokens = run->batch_tokens, .strands = 1, .new_tokens = run->written};
-    if (run->written > 0) {
+    tw_plan_decode_size written = {.batch_tokens = run->batch_tokens, .strands = 1};
+    if (run->valid && run->written > 0) {
+        written.new_tokens = run->written;
         written.prompt = longest_prompt(run->valid);
         written.requests = run->valid->count;
     }
