@@ -2,13 +2,14 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "tensor/gemm-few.h"
 #include "tensor/gemm.h"
 
 /* The columns of a tile, with its height, fix the shape of every call, and they split the work of
  * a wide output among threads when rows are few. */
 typedef struct tile {
     size_t row, rows, column, columns;
-    size_t height; /* >= rows */
+    size_t height; /* >= rows; 0: few rows, see gemm-few.h */
 } tile;
 
 static void compute_tile(tile at, bool transpose_b, size_t k, const float *a, size_t lda,
@@ -16,6 +17,17 @@ static void compute_tile(tile at, bool transpose_b, size_t k, const float *a, si
 {
     const float *b_tile = transpose_b ? b + at.column * ldb : b + at.column;
     const float *a_tile = a + at.row * lda;
+    if (at.height == 0) {
+        const tw_few few = {b_tile,
+                            NULL,
+                            ldb,
+                            transpose_b,
+                            at.columns,
+                            k,
+                            tw_few_depth(transpose_b, at.columns, k)};
+        tw_gemm_few(&few, at.rows, a_tile, lda, c + at.row * ldc + at.column, ldc);
+        return;
+    }
     if (at.rows == at.height) {
         tw_gemm(false, transpose_b, at.rows, at.columns, k, 1, a_tile, lda, b_tile, ldb, 0,
                 c + at.row * ldc + at.column, ldc);
@@ -71,9 +83,18 @@ static plan make_plan(bool transpose_b, size_t m, size_t n, size_t k)
     return plan;
 }
 
+/* Up to how many rows go without the library; it copies a B that is not transposed in half the
+ * time. */
+static size_t few_rows(bool transpose_b)
+{
+    return transpose_b ? TW_FEW_ROWS : TW_FEW_ROWS / 2;
+}
+
 static size_t lowest_height(const plan *plan, size_t rows, size_t columns)
 {
     size_t height = 8;
+    if (rows <= few_rows(plan->transpose_b) && tw_few_depth(plan->transpose_b, columns, plan->k))
+        return 0;
     while (height < TW_ROW_TILE &&
            (height < rows || !tw_tile_is_same(plan->transpose_b, columns, plan->k, height)))
         height *= 2;

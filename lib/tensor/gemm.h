@@ -14,8 +14,9 @@ void tw_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, f
  * so its bits do not depend on which or how many rows stand beside it. For decoding.
  *
  * A tile of another height is used where it is quicker (8, 16 or 32 rows for the last few, 128 or
- * 256 for many) and gives the bits of one of TW_ROW_TILE rows. Whether it does depends on the
- * library, the processor and the shape, so it is never assumed: tw_tile_is_same tells. */
+ * 256 for many), and for the very few no tile at all (gemm-few.h), but only with the bits of a tile
+ * of TW_ROW_TILE rows. Whether it has them depends on the library, the processor and the shape, so
+ * it is never assumed: tw_tile_is_same tells. */
 enum { TW_ROW_TILE = 64, TW_COLUMN_TILE = 256, TW_TALLEST_TILE = 256 };
 void tw_gemm_rows(bool transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
                   const float *b, size_t ldb, float *c, size_t ldc);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "tensor/gemm-few.h"
 #include "tensor/gemm.h"
 
 /* Rows of W [k, n] that are widened at once: what a tile of columns takes is then some MB, however
@@ -72,6 +73,23 @@ void tw_weight_gemm(bool transposed, size_t m, const float *a, size_t lda, const
     }
 }
 
+/* Columns at .. at + columns of C for a weight in bf16. */
+static void compute_half(bool transposed, size_t m, size_t at, size_t columns, size_t k,
+                         const float *a, size_t lda, const tw_tensor *weight, float *c, size_t ldc)
+{
+    const size_t width = weight->width;
+    size_t depth = m <= TW_FEW_ROWS ? tw_few_depth(transposed, columns, k) : 0;
+    if (depth) { /* as it lies */
+        const uint16_t *half = weight->half + (transposed ? at * width : at);
+        const tw_few few = {NULL, half, width, transposed, columns, k, depth};
+        tw_gemm_few(&few, m, a, lda, c + at, ldc);
+        return;
+    }
+    const float *tile =
+        transposed ? widen_tile(weight, at, columns, 0, k) : widen_tile(weight, 0, k, at, columns);
+    tw_gemm_rows(transposed, m, columns, k, a, lda, tile, transposed ? k : columns, c + at, ldc);
+}
+
 void tw_weight_gemm_rows(bool transposed, size_t m, const float *a, size_t lda,
                          const tw_tensor *weight, float *c, size_t ldc)
 {
@@ -84,10 +102,7 @@ void tw_weight_gemm_rows(bool transposed, size_t m, const float *a, size_t lda,
 #pragma omp parallel for schedule(dynamic)
     for (size_t at = 0; at < n; at += TW_COLUMN_TILE) {
         size_t columns = smaller(n - at, TW_COLUMN_TILE);
-        const float *tile = transposed ? widen_tile(weight, at, columns, 0, k)
-                                       : widen_tile(weight, 0, k, at, columns);
-        tw_gemm_rows(transposed, m, columns, k, a, lda, tile, transposed ? k : columns, c + at,
-                     ldc);
+        compute_half(transposed, m, at, columns, k, a, lda, weight, c, ldc);
     }
 }
 

@@ -7,7 +7,8 @@
 #include "tensor/tensor.h"
 
 /* A weight where it lies: fp32 (x), or bf16 in a map (half), which is widened to fp32 a tile at a
- * time, by the thread that uses it. What is computed is that of the widened matrix. */
+ * time, by the thread that uses it, or for few rows as it is read. What is computed is that of the
+ * widened matrix. */
 
 /* C[m, n] = A op(W) + beta C, row-major; op(W) is W [k, n] or, transposed, that of W [n, k]. */
 void tw_weight_gemm(bool transposed, size_t m, const float *a, size_t lda, const tw_tensor *weight,

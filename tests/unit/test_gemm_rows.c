@@ -1,5 +1,6 @@
 /* Products in tiles: whatever heights tiles have, a row's bits are those of a tile of
  * TW_ROW_TILE rows. */
+#include <math.h>
 #include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 
 #include "core/memory.h"
 #include "core/rng.h"
+#include "tensor/gemm-few.h"
 #include "tensor/gemm.h"
 
 /* [n, k]: below, at and above what a library may have kernels of its own for; the last columns of
@@ -108,11 +110,58 @@ static void verdicts_hold(void **state)
     assert_true(yes >= 2 * SHAPES); /* TW_ROW_TILE itself */
 }
 
+/* Without the library: its bits with the depth found, at any depth the product, and of bf16 what
+ * its widened numbers give. */
+static void few_rows(void **state)
+{
+    (void)state;
+    int found = 0;
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int transposed = 0; transposed < 2; transposed++) {
+            const size_t k = shapes[s][1], n = shapes[s][0] < 256 ? shapes[s][0] : 256;
+            const size_t ldb = (transposed ? k : n) + 3, count = ldb * (transposed ? n : k);
+            float *a = numbers(5, TW_FEW_ROWS * k), *b = numbers(6, count);
+            float *usual = tw_alloc((size_t)TW_ROW_TILE * n, sizeof *usual);
+            float *c = tw_alloc(TW_FEW_ROWS * n, sizeof *c);
+            uint16_t *half = tw_alloc(count, sizeof *half);
+            for (size_t i = 0; i < count; i++) {
+                uint32_t bits;
+                memcpy(&bits, &b[i], sizeof bits);
+                half[i] = (uint16_t)(bits >> 16);
+                bits = (uint32_t)half[i] << 16;
+                memcpy(&b[i], &bits, sizeof bits);
+            }
+            one_call(transposed, TW_ROW_TILE, 0, TW_FEW_ROWS, n, k, a, b, ldb, usual);
+            const size_t depth = tw_few_depth(transposed, n, k);
+            found += depth > 0;
+            for (size_t m = 1; m <= TW_FEW_ROWS; m++)
+                for (int narrow = 0; narrow < 2; narrow++) {
+                    const tw_few few = {
+                        narrow ? NULL : b, narrow ? half : NULL, ldb, transposed, n, k,
+                        depth ? depth : 37};
+                    memset(c, 0x7f, TW_FEW_ROWS * n * sizeof *c);
+                    tw_gemm_few(&few, m, a, k, c, n);
+                    if (depth)
+                        assert_memory_equal(c, usual, m * n * sizeof *c);
+                    /* k products of order 1, each addition rounds the sum by 6e-8 */
+                    for (size_t i = 0; i < m * n; i++)
+                        assert_true(fabsf(c[i] - usual[i]) < 4e-6F * sqrtf((float)k));
+                }
+            free(a);
+            free(b);
+            free(c);
+            free(half);
+            free(usual);
+        }
+    print_message("few rows: the usual bits for %d of %d shapes\n", found, 2 * SHAPES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_keep_their_bits),
         cmocka_unit_test(verdicts_hold),
+        cmocka_unit_test(few_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
