@@ -24,7 +24,8 @@ void trains_on_the_mean(void **state);
 void shares_a_prompt(void **state);
 /* All prompts at once: keys and values come from the cache. */
 void continues_greedily(void **state);
-/* What was saved is what was opened, in one file of fp32, and opens to the same. */
+/* What was saved is what was opened, in one file, and opens to the same: from the map, where
+ * matrices may stay bf16, and as fp32. */
 void saves_what_it_opened(void **state);
 
 /* The parts of the above: */
