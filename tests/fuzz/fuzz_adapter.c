@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "expect.h"
 #include "model/lora.h"
 #include "model/model.h"
 
@@ -20,14 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static char folder[] = "/tmp/tokenwise-fuzz-XXXXXX";
 static char *config, *weights, *base;
-
-static void expect(int condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s (%s)\n", what, tw_error());
-    abort();
-}
 
 static void remove_folder(void)
 {

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "expect.h"
 #include "text/json-tokenizer.h"
 #include "text/load-json.h"
 #include "text/tokenizer-files.h"
@@ -25,14 +25,6 @@ static const char *const paths[KINDS] = {"tests/fixtures/tokenizers/gpt2/tokeniz
 static char *jsons[KINDS];
 static size_t sizes[KINDS];
 static tw_json_tokenizer *bare[KINDS];
-
-static void expect(int condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s (%s)\n", what, tw_error());
-    abort();
-}
 
 static void open_all(void)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "expect.h"
 #include "text/json-tokenizer.h"
 #include "text/utf8.h"
 
@@ -15,14 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { KINDS = 6 };
 static tw_json_tokenizer *tokenizers[KINDS];
-
-static void expect(int condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s (%s)\n", what, tw_error());
-    abort();
-}
 
 static void decode(const tw_json_tokenizer *tokenizer, const int32_t *ids, size_t count)
 {

@@ -6,21 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
 #include "core/file.h"
+#include "expect.h"
 #include "text/spiece.h"
 #include "text/tokenizer-files.h"
 #include "text/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void expect(int condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s (%s)\n", what, tw_error());
-    abort();
-}
 
 static void encode(const tw_spiece *tokenizer, const char *text, size_t length, int32_t size)
 {

@@ -8,20 +8,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/error.h"
 #include "core/file.h"
+#include "expect.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void expect(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s (%s)\n", what, tw_error());
-    abort();
-}
 
 static void decode(const tw_tokenizer *tokenizer, const int32_t *ids, size_t count)
 {

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "expect.h"
 #include "metric/lexicon.h"
 #include "metric/word_lines.h"
 #include "metric/wordnet.h"
@@ -23,14 +23,6 @@ static char folder[] = "/tmp/tokenwise-fuzz-XXXXXX";
 static const char *const parts[PARTS] = {"noun", "verb", "adj", "adv"};
 static const char *const formats[FILES] = {"index.%s", "%s.exc", "data.%s"};
 static char *files[FILES][PARTS];
-
-static void expect(int condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s (%s)\n", what, tw_error());
-    abort();
-}
 
 static void remove_folder(void)
 {
