@@ -9,7 +9,8 @@
  * a wide output among threads when rows are few. */
 typedef struct tile {
     size_t row, rows, column, columns;
-    size_t height; /* >= rows; 0: few rows, see gemm-few.h */
+    size_t height; /* >= rows */
+    size_t depth;  /* of few rows, which go without the library (gemm-few.h); 0: a tile */
 } tile;
 
 static void compute_tile(tile at, bool transpose_b, size_t k, const float *a, size_t lda,
@@ -17,14 +18,8 @@ static void compute_tile(tile at, bool transpose_b, size_t k, const float *a, si
 {
     const float *b_tile = transpose_b ? b + at.column * ldb : b + at.column;
     const float *a_tile = a + at.row * lda;
-    if (at.height == 0) {
-        const tw_few few = {b_tile,
-                            NULL,
-                            ldb,
-                            transpose_b,
-                            at.columns,
-                            k,
-                            tw_few_depth(transpose_b, at.columns, k)};
+    if (at.depth > 0) {
+        const tw_few few = {b_tile, NULL, ldb, transpose_b, at.columns, k, at.depth};
         tw_gemm_few(&few, at.rows, a_tile, lda, c + at.row * ldc + at.column, ldc);
         return;
     }
@@ -93,8 +88,6 @@ static size_t few_rows(bool transpose_b)
 static size_t lowest_height(const plan *plan, size_t rows, size_t columns)
 {
     size_t height = 8;
-    if (rows <= few_rows(plan->transpose_b) && tw_few_depth(plan->transpose_b, columns, plan->k))
-        return 0;
     while (height < TW_ROW_TILE &&
            (height < rows || !tw_tile_is_same(plan->transpose_b, columns, plan->k, height)))
         height *= 2;
@@ -111,7 +104,10 @@ static tile tile_at(const plan *plan, size_t index)
     at.rows = at.height;
     if (plan->m - at.row < at.height) {
         at.rows = plan->m - at.row;
-        at.height = lowest_height(plan, at.rows, at.columns);
+        if (at.rows <= few_rows(plan->transpose_b))
+            at.depth = tw_few_depth(plan->transpose_b, at.columns, plan->k);
+        if (at.depth == 0)
+            at.height = lowest_height(plan, at.rows, at.columns);
     }
     return at;
 }
