@@ -137,11 +137,11 @@ tw_batch_size tw_largest_in_order(const tw_batch_size *items, size_t count, size
 
 int tw_plan_training(tw_plan *plan, const tw_model *model, tw_use use, bool keeps_best)
 {
-    tw_footprint footprint;
-    if (tw_plan_weights(plan, model, use) < 0 || tw_model_footprint(model, use, &footprint) < 0)
+    if (tw_plan_weights(plan, model, use) < 0)
         return -1;
-    tw_plan_add(plan, TW_PLAN_MOMENTS, 2 * footprint.gradients);
-    tw_plan_add(plan, TW_PLAN_BEST, keeps_best ? footprint.gradients : 0);
+    const size_t gradients = plan->shares[plan->count - 1].bytes[TW_PLAN_GRADIENTS];
+    tw_plan_add(plan, TW_PLAN_MOMENTS, 2 * gradients);
+    tw_plan_add(plan, TW_PLAN_BEST, keeps_best ? gradients : 0);
     return 0;
 }
 
