@@ -302,9 +302,7 @@ static int open_output(run *run)
 
 static int open_run(run *run, char **files, int count)
 {
-    unsigned metrics = 0;
-    for (int m = 0; expression && m < TW_METRICS; m++)
-        metrics |= tw_expression_uses(expression, m) ? TW_METRIC_BIT(m) : 0;
+    const unsigned metrics = tw_metrics_used(expression);
     const bool scores = expression && tw_expression_uses(expression, SCORE);
     const tw_records_options records = {
         .completion_field = text.completion_field,

@@ -65,6 +65,14 @@ int tw_metric_list(const char *text, tw_metric list[TW_METRICS])
     }
 }
 
+unsigned tw_metrics_used(const tw_expression *expression)
+{
+    unsigned metrics = 0;
+    for (int m = 0; expression && m < TW_METRICS; m++)
+        metrics |= tw_expression_uses(expression, m) ? TW_METRIC_BIT(m) : 0;
+    return metrics;
+}
+
 tw_judge *tw_judge_new(unsigned metrics, bool stem, const tw_wordnet *wordnet)
 {
     tw_judge *judge = tw_alloc(1, sizeof *judge);

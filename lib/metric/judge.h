@@ -6,6 +6,7 @@
 
 #include "metric/bleu.h"
 #include "metric/chrf.h"
+#include "metric/expression.h"
 #include "metric/wordnet.h"
 
 /* The text metrics by name, as the programs offer them. */
@@ -37,6 +38,9 @@ extern const char *const tw_metric_names[TW_METRICS];
  * list[TW_METRICS]. Returns how many, -1 on an unknown or repeated name (the
  * message lists the known ones). */
 int tw_metric_list(const char *text, tw_metric list[TW_METRICS]);
+
+/* The set of those that an expression uses, whose first names are tw_metric_names; NULL: none. */
+unsigned tw_metrics_used(const tw_expression *expression);
 
 /* What computes a set of metrics for one text after another; one a thread. */
 typedef struct tw_judge tw_judge;

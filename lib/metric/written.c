@@ -18,11 +18,8 @@ struct tw_written {
 tw_written *tw_written_open(tw_expression *expression)
 {
     tw_written *written = tw_alloc(1, sizeof *written);
-    unsigned metrics = 0;
+    const unsigned metrics = tw_metrics_used(expression);
     written->expression = expression;
-    for (int m = 0; m < TW_METRICS; m++)
-        if (tw_expression_uses(expression, m))
-            metrics |= TW_METRIC_BIT(m);
     if (metrics & TW_METRIC_BIT(TW_METEOR) && !(written->wordnet = tw_wordnet_open(NULL))) {
         tw_written_free(written);
         return NULL;
