@@ -18,14 +18,17 @@ endif
 ifeq ($(origin CXX),default)
 CXX := g++
 endif
-ARCH ?= -march=native
+ARCH ?=
 OPTIMIZE ?= -O3 -fno-math-errno -fno-trapping-math
+# Results are the same to the bit whatever the compiler and its level of optimisation: where a
+# multiply-add is fused, the source says so.
+EXACT := -ffp-contract=off
 WARN := -Wall -Wextra
 CPPFLAGS += -Ilib -D_GNU_SOURCE -DTW_VERSION='"$(VERSION)"'
 CFLAGS ?= -g
 CXXFLAGS ?= -g
-TW_CFLAGS = -std=gnu17 $(WARN) $(ARCH) $(OPTIMIZE) -fopenmp $(SANITIZE) $(CFLAGS)
-TW_CXXFLAGS = -std=c++17 $(WARN) $(ARCH) $(OPTIMIZE) -fopenmp $(SANITIZE) $(CXXFLAGS)
+TW_CFLAGS = -std=gnu17 $(WARN) $(ARCH) $(OPTIMIZE) $(EXACT) -fopenmp $(SANITIZE) $(CFLAGS)
+TW_CXXFLAGS = -std=c++17 $(WARN) $(ARCH) $(OPTIMIZE) $(EXACT) -fopenmp $(SANITIZE) $(CXXFLAGS)
 
 # Debian keeps the OpenMP build of OpenBLAS apart from its siblings; linking
 # with its folder (and not the alternatives system) keeps one thread pool.
@@ -39,7 +42,22 @@ LIBS = $(BLAS_LIBS) -ljansson -lzstd -lpcre2-8 -lutf8proc -lsentencepiece -lstdc
 PROGRAMS := $(patsubst src/%.c,%,$(sort $(wildcard src/*.c)))
 LIB_C := $(sort $(wildcard lib/*/*.c))
 LIB_CXX := $(sort $(wildcard lib/*/*.cc))
-LIB_O := $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CXX:%.cc=$(BUILD)/%.o)
+
+# Sources that are compiled once for each level of instructions (lib/tensor/kernels/kernels.h).
+KERNEL_C := $(addprefix lib/tensor/kernels/,rows.c elements.c norms.c level.c)
+MACHINE := $(shell $(CC) -dumpmachine)
+ifneq ($(filter x86_64%,$(MACHINE)),)
+LEVELS := v3 v4
+else ifneq ($(filter aarch64%,$(MACHINE)),)
+LEVELS := neon
+endif
+LEVEL_v3 := -march=x86-64-v3
+LEVEL_v4 := -march=x86-64-v4 -mprefer-vector-width=512
+LEVEL_O := $(foreach l,$(LEVELS),$(KERNEL_C:%.c=$(BUILD)/%.$l.o) \
+	$(BUILD)/lib/tensor/kernels/product.$l.o) $(KERNEL_C:%.c=$(BUILD)/%.scalar.o)
+KERNEL_O := $(LEVEL_O) $(addprefix $(BUILD)/lib/tensor/kernels/,choose.o reference.o)
+
+LIB_O := $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CXX:%.cc=$(BUILD)/%.o) $(KERNEL_O)
 LIB := $(BUILD)/libtokenwise.a
 BINS := $(PROGRAMS:%=$(BIN)/%)
 MANS := $(patsubst src/%.1,$(BUILD)/man/%.1,$(sort $(wildcard src/*.1)))
@@ -56,6 +74,14 @@ all: $(BINS) $(MANS) ## build the programs into bin/ and their man pages (the de
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call SAY,CC   $<) $(CC) $(CPPFLAGS) $(BLAS_CFLAGS) $(TW_CFLAGS) -MMD -MP -c -o $@ $<
+
+define LEVEL_RULE
+$(BUILD)/%.$1.o: %.c
+	@mkdir -p $$(@D)
+	$$(call SAY,CC   $$< ($1)) $$(CC) $$(CPPFLAGS) $$(TW_CFLAGS) $$(LEVEL_$1) -DTW_LEVEL=$1 \
+		-MMD -MP -c -o $$@ $$<
+endef
+$(foreach l,$(LEVELS) scalar,$(eval $(call LEVEL_RULE,$l)))
 
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)

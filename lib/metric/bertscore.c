@@ -9,7 +9,7 @@
 #include "metric/greedy_match.h"
 #include "metric/unicode.h"
 #include "model/masked-lm.h"
-#include "tensor/vector.h"
+#include "tensor/kernels/kernels.h"
 
 const char *const tw_bertscore_names[TW_BERTSCORE_NUMBERS + 1] = {"bertscore", "bertscoreP",
                                                                   "bertscoreR", NULL};

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tensor/gemm.h"
-#include "tensor/vector.h"
+#include "tensor/kernels/kernels.h"
 
 static double weighted_mean(const float *values, const tw_vectors *text)
 {

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "tensor/vector.h"
+#include "tensor/kernels/kernels.h"
 
 /* A token that a beam may go on with. */
 typedef struct candidate {

@@ -38,7 +38,6 @@ int tw_model_footprint(const tw_model *model, tw_use use, tw_footprint *footprin
             footprint->mapped += array->count * tw_dtype_size(array->dtype);
         else
             footprint->values += array->count * sizeof(float);
-        footprint->halves |= mapped && array->dtype == TW_BF16;
     }
     tw_shards_close(shards);
     return 0;
@@ -212,13 +211,8 @@ size_t tw_model_cache_bytes(const tw_model *model)
     return 2 * config->layers * config->kv_heads * config->head_size * sizeof(float);
 }
 
-size_t tw_model_scratch_bytes(const tw_model *model, size_t longest, bool halves, bool recording)
+size_t tw_model_scratch_bytes(size_t longest, bool recording)
 {
-    enum { DEPTH = 4096 }; /* of a widened tile, tensor/weight.c */
-    const tw_config *config = &model->config;
-    const size_t widest = larger(config->hidden_size, config->intermediate_size);
     const size_t scores = (recording ? 2 : 1) * (size_t)TW_QUERY_BLOCK * longest;
-    const size_t padded = (size_t)TW_ROW_TILE * (TW_COLUMN_TILE + widest);
-    const size_t tile = halves ? TW_COLUMN_TILE * larger(widest, DEPTH) : 0;
-    return (scores + padded + tile) * sizeof(float);
+    return scores * sizeof(float) + tw_gemm_scratch();
 }

@@ -10,7 +10,6 @@ typedef struct tw_footprint {
     size_t values;    /* weights in memory */
     size_t adapter;   /* the adapter's weights in memory */
     size_t gradients; /* of what is trained; an optimizer's moments are as large each */
-    bool halves;      /* matrices stay bf16, and are widened piece by piece */
 } tw_footprint;
 
 /* Reads the headers of the weight files. Fails as opening them does. */
@@ -43,6 +42,6 @@ size_t tw_model_logit_bytes(const tw_model *model);
 size_t tw_model_cache_bytes(const tw_model *model);
 
 /* What a thread needs for its products and scores, with sequences of up to `longest` tokens. */
-size_t tw_model_scratch_bytes(const tw_model *model, size_t longest, bool halves, bool recording);
+size_t tw_model_scratch_bytes(size_t longest, bool recording);
 
 #endif

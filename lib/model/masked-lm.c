@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "tensor/vector.h"
+#include "tensor/kernels/kernels.h"
 
 int tw_model_check_causal(const tw_model *model)
 {

@@ -12,7 +12,7 @@
 #include "model/config.h"
 #include "model/lora.h"
 #include "model/weights.h"
-#include "tensor/vector.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/weight.h"
 
 static const tw_architecture *const architectures[] = {
@@ -239,7 +239,7 @@ void tw_model_logits(const tw_model *model, const float *states, size_t rows, fl
 {
     const size_t width = model->config.hidden_size, vocabulary = model->config.vocab_size;
     const tw_tensor *bias = model->output_bias;
-    tw_weight_gemm_rows(true, rows, states, width, model->output_embedding, logits, vocabulary);
+    tw_weight_gemm(true, rows, states, width, model->output_embedding, false, logits, vocabulary);
     for (size_t i = 0; bias && i < rows; i++)
         tw_row_axpy(logits + i * vocabulary, bias->x, vocabulary, 1);
 }

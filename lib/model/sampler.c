@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "tensor/vector.h"
+#include "tensor/kernels/functions.h"
+#include "tensor/kernels/kernels.h"
 
 const tw_sampling tw_sampling_defaults = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
 
@@ -72,7 +73,7 @@ static void weigh(const float *x, size_t n, float threshold, float inverse_tempe
     const float max = tw_row_max(x, n);
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
-        float weight = tw_exp((x[i] - max) * inverse_temperature);
+        float weight = tw_expf((x[i] - max) * inverse_temperature);
         weights[i] = x[i] >= threshold && x[i] > -INFINITY ? weight : 0;
     }
 }

@@ -30,9 +30,6 @@ int tw_plan_weights(tw_plan *plan, const tw_model *model, tw_use use)
     tw_plan_add(plan, TW_PLAN_WEIGHTS, footprint.values);
     tw_plan_add(plan, TW_PLAN_ADAPTER, footprint.adapter);
     tw_plan_add(plan, TW_PLAN_GRADIENTS, footprint.gradients);
-    if (footprint.halves) /* room for what is widened, beside what a pass needs */
-        add_scratch(plan, tw_model_scratch_bytes(model, 0, true, false) -
-                              tw_model_scratch_bytes(model, 0, false, false));
     return 0;
 }
 
@@ -43,7 +40,7 @@ void tw_plan_pass(tw_plan *plan, const tw_model *model, const tw_plan_pass_size 
     tw_plan_add(plan, TW_PLAN_ACTIVATIONS,
                 tw_model_activation_bytes(model, &size->rows, kind) - logits);
     tw_plan_add(plan, TW_PLAN_LOGITS, logits);
-    add_scratch(plan, tw_model_scratch_bytes(model, size->longest, false, size->recording));
+    add_scratch(plan, tw_model_scratch_bytes(size->longest, size->recording));
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -110,6 +107,6 @@ void tw_plan_decode(tw_plan *plan, const tw_model *model, const tw_plan_decode_s
     /* Beside products and scores: logits, chances and their order (sampler.h), or what beams are
      * chosen from. */
     const size_t longest = smaller(size->prompt, size->batch_tokens) + size->new_tokens;
-    add_scratch(plan, tw_model_scratch_bytes(model, longest, false, false) +
+    add_scratch(plan, tw_model_scratch_bytes(longest, false) +
                           4 * model->config.vocab_size * sizeof(float));
 }

@@ -1,7 +1,6 @@
 #include "tensor/adapter.h"
 
 #include "tensor/gemm.h"
-#include "tensor/vector.h"
 
 typedef struct applied {
     const tw_adapter *adapter;
@@ -32,30 +31,11 @@ static void adapter_backward(tw_tape *tape, void *args)
     tw_arena_reset(tw_tape_arena(tape), mark);
 }
 
-/* Values only, each row the same whatever stands beside it. */
-static void add_rows(tw_tape *tape, const tw_adapter *adapter, const tw_tensor *x, tw_tensor *y)
-{
-    size_t rows = x->rows, rank = adapter->a->rows, in = x->width, out = y->width;
-    tw_arena *arena = tw_tape_arena(tape);
-    tw_arena_mark mark = tw_arena_now(arena);
-    float *narrow = tw_arena_alloc(arena, rows * rank, sizeof *narrow);
-    float *wide = tw_arena_alloc(arena, rows * out, sizeof *wide);
-    tw_gemm_rows(true, rows, rank, in, x->x, in, adapter->a->x, in, narrow, rank);
-    tw_gemm_rows(true, rows, out, rank, narrow, rank, adapter->b->x, rank, wide, out);
-#pragma omp parallel for
-    for (size_t r = 0; r < rows; r++)
-        tw_row_axpy(y->x + r * out, wide + r * out, out, adapter->scale);
-    tw_arena_reset(arena, mark);
-}
-
 void tw_adapter_apply(tw_tape *tape, const tw_adapter *adapter, tw_tensor *x, tw_tensor *y)
 {
-    if (!tw_tape_recording(tape)) {
-        add_rows(tape, adapter, x, y);
-        return;
-    }
     const tw_tensor *a = adapter->a, *b = adapter->b;
     size_t rows = x->rows, rank = a->rows;
+    tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
     float *narrow = tw_arena_alloc(tw_tape_arena(tape), rows * rank, sizeof *narrow);
     tw_gemm(false, true, rows, rank, x->width, 1, x->x, x->width, a->x, x->width, 0, narrow, rank);
     tw_gemm(false, true, rows, y->width, rank, adapter->scale, narrow, rank, b->x, rank, 1, y->x,
@@ -64,6 +44,8 @@ void tw_adapter_apply(tw_tape *tape, const tw_adapter *adapter, tw_tensor *x, tw
         applied *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);
         *op = (applied){adapter, x, y, narrow};
         tw_tape_push(tape, adapter_backward, op);
+    } else {
+        tw_arena_reset(tw_tape_arena(tape), mark);
     }
 }
 

@@ -4,87 +4,100 @@
 
 #include "tensor/attention.h"
 #include "tensor/gemm.h"
-#include "tensor/vector.h"
+#include "tensor/kernels/kernels.h"
 
-/* Rows and columns of one block of queries. */
-typedef struct block {
-    const float *q, *dy; /* [queries, head_size], strides of their tensors */
-    float *dq;
-    size_t queries;
-    tw_sight sight;
-    float *p, *ds; /* [queries, keys] scratch */
-    float *dbias;  /* as sight.bias; NULL: none is wanted */
-} block;
+/* Scratch of one block of queries. */
+typedef struct work {
+    float *q, *dq, *dy; /* [queries, head_size] */
+    float *p, *ds;      /* [queries, keys] */
+} work;
 
-/* p = exp(score - log_sum); ds = p (dp - sum p dp) scale, dp = dy v^T (in ds on entry). The
- * bias of a score is not scaled. */
-static void score_gradients(const tw_attend *op, const block *at, const float *log_sum)
+static work make_work(tw_scratch *scratch, const tw_query_block *block, size_t size)
 {
-    for (size_t r = 0; r < at->queries; r++) {
-        float *p = at->p + r * at->sight.keys, *ds = at->ds + r * at->sight.keys;
-        size_t limit = at->sight.first + r * at->sight.step;
-        for (size_t t = 0; t < limit; t++)
-            p[t] = tw_exp(p[t] - log_sum[r]);
-        float mean = tw_row_dot(p, ds, limit);
-        for (size_t t = 0; t < limit; t++)
-            ds[t] = p[t] * (ds[t] - mean) * op->shape.scale;
-        if (at->dbias)
-            tw_row_axpy(at->dbias - r, ds, limit, 1.0F / op->shape.scale);
-        memset(p + limit, 0, (at->sight.keys - limit) * sizeof *p);
-        memset(ds + limit, 0, (at->sight.keys - limit) * sizeof *ds);
+    const size_t rows = block->count;
+    float *room = tw_scratch_room(scratch, rows * (2 * block->keys + 3 * size), sizeof *room);
+    work at = {.q = room, .dq = room + rows * size, .dy = room + 2 * rows * size};
+    at.p = room + 3 * rows * size;
+    at.ds = at.p + rows * block->keys;
+    return at;
+}
+
+/* p = exp(score - log_sum); ds = p (dp - sum p dp), dp = dy v^T (in ds on entry). The bias of a
+ * score is not scaled; q and k see ds times the scale. */
+static void score_gradients(const tw_attend *op, const tw_query_block *block, const work *at,
+                            float *drelative)
+{
+    const float *log_sum = op->log_sum;
+    for (size_t i = 0; i < block->count; i++) {
+        const tw_query *query = &block->queries[i];
+        const size_t limit = query->limit, past = block->keys - limit;
+        float *p = at->p + i * block->keys, *ds = at->ds + i * block->keys;
+        tw_row_exp(p, limit, log_sum[query->row * op->shape.heads + query->head]);
+        tw_kernel->row->softmax_gradient(ds, p, limit, tw_row_dot(p, ds, limit));
+        if (drelative)
+            tw_row_axpy(drelative + query->bias, ds, limit, 1);
+        memset(p + limit, 0, past * sizeof *p);
+        memset(ds + limit, 0, past * sizeof *ds);
     }
 }
 
-static void block_backward(const tw_attend *op, const block *at, const tw_piece *pieces,
-                           size_t count, const float *log_sum)
+/* Gradients of some queries, from row `first` on, and of the keys that they see, from column `t` of
+ * the scores on. */
+static void keys_backward(const tw_attend *op, const tw_query_block *block, const work *at,
+                          const tw_query_run *run, size_t t, bool add)
 {
-    size_t size = op->shape.head_size, q_width = op->query.tensor->width, y_width = op->y->width;
-    tw_attention_scores(op, at->q, at->queries, pieces, count, &at->sight, at->p);
-    for (size_t i = 0, t = 0; i < count; i++) {
-        size_t length = i + 1 == count ? at->sight.own : pieces[i].length;
-        tw_gemm(false, true, at->queries, length, size, 1, at->dy, y_width, pieces[i].v,
-                pieces[i].v_stride, 0, at->ds + t, at->sight.keys);
-        t += length;
+    const size_t size = op->shape.head_size, keys = block->keys, first = run->first;
+    const tw_keys *of = &run->own;
+    const float *ds = at->ds + first * keys + t, *p = at->p + first * keys + t;
+    tw_gemm(false, false, run->count, size, of->length, op->shape.scale, ds, keys, of->k,
+            of->stride, add, at->dq + first * size, size);
+    tw_gemm(true, false, of->length, size, run->count, op->shape.scale, ds, keys,
+            at->q + first * size, size, 1, of->dk, of->stride);
+    tw_gemm(true, false, of->length, size, run->count, 1, p, keys, at->dy + first * size, size, 1,
+            of->dv, of->v_stride);
+}
+
+/* ds = dy v^T over all keys. */
+static void value_scores(const tw_attend *op, const tw_query_block *block, const work *at)
+{
+    const size_t size = op->shape.head_size, keys = block->keys;
+    for (size_t i = 0, t = 0; i < block->ancestors; i++) {
+        const tw_keys *of = &block->ancestor[i];
+        tw_gemm(false, true, block->count, of->length, size, 1, at->dy, size, of->v, of->v_stride,
+                0, at->ds + t, keys);
+        t += of->length;
     }
-    score_gradients(op, at, log_sum);
-    for (size_t i = 0, t = 0; i < count; i++) {
-        size_t length = i + 1 == count ? at->sight.own : pieces[i].length;
-        tw_gemm(false, false, at->queries, size, length, 1, at->ds + t, at->sight.keys, pieces[i].k,
-                pieces[i].stride, 1, at->dq, q_width);
-        tw_gemm(true, false, length, size, at->queries, 1, at->ds + t, at->sight.keys, at->q,
-                q_width, 1, pieces[i].dk, pieces[i].stride);
-        tw_gemm(true, false, length, size, at->queries, 1, at->p + t, at->sight.keys, at->dy,
-                y_width, 1, pieces[i].dv, pieces[i].v_stride);
-        t += length;
+    for (size_t i = 0; i < block->runs; i++) {
+        const tw_query_run *run = &block->run[i];
+        tw_gemm(false, true, run->count, run->own.length, size, 1, at->dy + run->first * size, size,
+                run->own.v, run->own.v_stride, 0, at->ds + run->first * keys + block->shared, keys);
     }
 }
 
-/* What a task writes to beside q, k and v. */
-typedef struct task {
-    float *drelative; /* of its group, by distance, as tw_relative has it; NULL: none is wanted */
-    tw_scratch *scratch;
-} task;
-
-static void segment_backward(const tw_attend *op, size_t s, size_t head, const task *task)
+static void block_backward(const tw_attend *op, const tw_query_block *block, float *drelative,
+                           tw_scratch *scratch)
 {
-    const tw_segment *segment = &op->batch->segments[s];
-    tw_piece pieces[TW_MAX_DEPTH];
-    size_t count = tw_attention_pieces(op, s, head, pieces), size = op->shape.head_size;
-    for (size_t i = 0; i < segment->length; i += TW_QUERY_BLOCK) {
-        size_t left = segment->length - i, queries = left < TW_QUERY_BLOCK ? left : TW_QUERY_BLOCK;
-        tw_sight sight = tw_attention_sight(op, s, head, pieces, count, i, queries);
-        size_t keys = sight.keys, row = segment->first + i;
-        float *p = tw_scratch_room(task->scratch, 2 * queries * keys, sizeof *p);
-        size_t q_at = row * op->query.tensor->width + op->query.offset + head * size;
-        block at = {.q = op->query.tensor->x + q_at,
-                    .dq = op->query.tensor->dx + q_at,
-                    .dy = op->y->dx + row * op->y->width + head * size,
-                    .queries = queries,
-                    .sight = sight,
-                    .p = p,
-                    .ds = p + queries * keys,
-                    .dbias = task->drelative ? task->drelative + sight.bias_at : NULL};
-        block_backward(op, &at, pieces, count, op->log_sum + head * op->batch->rows + row);
+    const size_t size = op->shape.head_size;
+    const work at = make_work(scratch, block, size);
+    const tw_columns *query = &op->query;
+    tw_attention_gather(block, query->tensor->x, query->tensor->width, query->offset, size, at.q);
+    tw_attention_gather(block, op->y->dx, op->y->width, 0, size, at.dy);
+    tw_attention_scores(op, block, at.q, at.p);
+    value_scores(op, block, &at);
+    score_gradients(op, block, &at, drelative);
+    for (size_t i = 0, t = 0; i < block->ancestors; i++) {
+        const tw_query_run all = {0, block->count, block->ancestor[i]};
+        keys_backward(op, block, &at, &all, t, i > 0);
+        t += all.own.length;
+    }
+    for (size_t i = 0; i < block->runs; i++)
+        if (block->run[i].own.length)
+            keys_backward(op, block, &at, &block->run[i], block->shared, block->ancestors > 0);
+    for (size_t i = 0; i < block->count; i++) {
+        const tw_query *of = &block->queries[i];
+        tw_row_axpy(query->tensor->dx + of->row * query->tensor->width + query->offset +
+                        of->head * size,
+                    at.dq + i * size, size, 1);
     }
 }
 
@@ -97,8 +110,8 @@ static void prepare(tw_tape *tape, tw_tensor *tensor)
         memset(dx, 0, tensor->rows * tensor->width * sizeof *dx);
 }
 
-/* groups[s]: the first segment that shares keys with s, by its tree or its source. */
-static void group_segments(const tw_attend *op, tw_arena *arena, size_t *groups)
+/* trees[s]: the first segment that shares keys with s, by its tree or its source. */
+static void find_trees(const tw_attend *op, tw_arena *arena, size_t *trees)
 {
     const tw_batch *batch = op->batch;
     size_t sources = op->shape.cross ? batch->encoder->count : 0;
@@ -107,50 +120,53 @@ static void group_segments(const tw_attend *op, tw_arena *arena, size_t *groups)
         first[i] = batch->count;
     for (size_t s = 0; s < batch->count; s++) {
         const tw_segment *segment = &batch->segments[s];
-        groups[s] = segment->parent < 0 ? s : groups[segment->parent];
+        trees[s] = segment->parent < 0 ? s : trees[segment->parent];
         if (!op->shape.cross)
             continue;
         if (first[segment->source] == batch->count)
             first[segment->source] = s;
-        groups[s] = first[segment->source];
+        trees[s] = first[segment->source];
     }
 }
 
-/* Gradients by distance of each group apart, as tw_relative has them; values NULL: none are
- * wanted. */
+/* Gradients by distance of each tree apart, as tw_relative has them; values NULL: none are wanted.
+ */
 typedef struct parts {
-    float *values; /* [segments, each], those of a group at its first segment */
+    float *values; /* [segments, each], those of a tree at its first segment */
     size_t each;
 } parts;
 
-/* Summed group after group: whatever the threads do. */
-static void add_parts(const tw_attend *op, const size_t *groups, const parts *parts)
+/* Summed tree after tree: whatever the threads do. */
+static void add_parts(const tw_attend *op, const size_t *trees, const parts *parts)
 {
     for (size_t s = 0; parts->values && s < op->batch->count; s++)
-        if (groups[s] == s)
+        if (trees[s] == s)
             tw_row_axpy(op->shape.relative->gradients, parts->values + s * parts->each, parts->each,
                         1);
 }
 
-/* Segments of one group share keys, and heads of one group do: a task is one of the first and one
- * key-value head, so that no two tasks add to the same gradient. */
-static void run_backward(const tw_attend *op, const size_t *groups, const parts *parts)
+/* Segments that share keys, by their tree or their source, and heads that share a key-value head
+ * add to the same gradients: they are one task, whose blocks run in order. */
+static void run_backward(const tw_attend *op, const size_t *trees, const tw_group *groups,
+                         size_t count, const parts *parts)
 {
-    const tw_batch *batch = op->batch;
-    size_t heads = op->shape.heads / op->shape.kv_heads;
-#pragma omp parallel
+    const size_t kv_heads = op->shape.kv_heads;
+#pragma omp parallel if (op->batch->rows * op->y->width > 4096)
     {
-        tw_scratch scratch = {0};
+        static _Thread_local tw_scratch scratch;
 #pragma omp for schedule(dynamic) collapse(2)
-        for (size_t group = 0; group < batch->count; group++)
-            for (size_t kv_head = 0; kv_head < op->shape.kv_heads; kv_head++) {
-                const task task = {parts->values ? parts->values + group * parts->each : NULL,
-                                   &scratch};
-                for (size_t s = group; s < batch->count; s++)
-                    for (size_t h = 0; groups[s] == group && h < heads; h++)
-                        segment_backward(op, s, kv_head * heads + h, &task);
+        for (size_t tree = 0; tree < op->batch->count; tree++)
+            for (size_t kv_head = 0; kv_head < kv_heads; kv_head++) {
+                float *drelative = parts->values ? parts->values + tree * parts->each : NULL;
+                for (size_t g = 0; g < count; g++)
+                    for (size_t first = 0;
+                         trees[groups[g].first] == tree && first < groups[g].queries;
+                         first += TW_QUERY_BLOCK) {
+                        tw_query_block block;
+                        tw_attention_block(op, &groups[g], kv_head, first, &block);
+                        block_backward(op, &block, drelative, &scratch);
+                    }
             }
-        free(scratch.data);
     }
 }
 
@@ -166,14 +182,16 @@ void tw_attention_backward(tw_tape *tape, void *args)
     prepare(tape, op->value.tensor);
     tw_arena_mark mark = tw_arena_now(arena);
     size_t count = op->batch->count;
-    size_t *groups = tw_arena_alloc(arena, count, sizeof *groups);
-    group_segments(op, arena, groups);
+    size_t *trees = tw_arena_alloc(arena, count, sizeof *trees);
+    find_trees(op, arena, trees);
+    tw_group *groups;
+    const size_t group_count = tw_attention_groups(op, arena, &groups);
     parts parts = {0};
     if (relative && relative->gradients) {
         parts.each = op->shape.heads * tw_relative_width(relative);
         parts.values = tw_arena_zero(arena, count * parts.each, sizeof *parts.values);
     }
-    run_backward(op, groups, &parts);
-    add_parts(op, groups, &parts);
+    run_backward(op, trees, groups, group_count, &parts);
+    add_parts(op, trees, &parts);
     tw_arena_reset(arena, mark);
 }

@@ -6,213 +6,95 @@
 #include <string.h>
 
 #include "tensor/gemm.h"
-#include "tensor/vector.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/threads.h"
 
-/* Fewer queries than this are computed by loops: a GEMM call costs more. */
-enum { FEW_QUERIES = 4 };
-
-static tw_piece piece_of_batch(const tw_attend *op, const tw_segment *segment, size_t kv_head)
+void tw_attention_gather(const tw_query_block *block, const float *x, size_t width, size_t offset,
+                         size_t head_size, float *to)
 {
-    size_t k_width = op->key.tensor->width, v_width = op->value.tensor->width;
-    size_t k_at = segment->first * k_width + op->key.offset + kv_head * op->shape.head_size;
-    size_t v_at = segment->first * v_width + op->value.offset + kv_head * op->shape.head_size;
-    return (tw_piece){.k = op->key.tensor->x + k_at,
-                      .v = op->value.tensor->x + v_at,
-                      .dk = op->key.tensor->dx ? op->key.tensor->dx + k_at : NULL,
-                      .dv = op->value.tensor->dx ? op->value.tensor->dx + v_at : NULL,
-                      .stride = k_width,
-                      .v_stride = v_width,
-                      .length = segment->length};
-}
-
-static float *cached(const tw_cache *cache, size_t slot, size_t layer, size_t which)
-{
-    const tw_slot *at = &cache->slots[slot];
-    return at->data + (layer * 2 + which) * at->capacity * cache->width;
-}
-
-static float *cached_source(const tw_cache *cache, const tw_slot *slot, size_t layer, size_t which)
-{
-    return slot->source + (layer * 2 + which) * slot->source_length * cache->width;
-}
-
-/* Of a segment's source, that the segment shares with its ancestors. */
-static tw_piece piece_of_source(const tw_attend *op, const tw_segment *segment, size_t kv_head)
-{
-    const tw_cache *cache = op->batch->cache;
-    if (!cache) {
-        assert(segment->source >= 0);
-        return piece_of_batch(op, &op->batch->encoder->segments[segment->source], kv_head);
-    }
-    const tw_slot *slot = &cache->slots[segment->slot];
-    while (slot->parent >= 0)
-        slot = &cache->slots[slot->parent];
-    size_t at = kv_head * op->shape.head_size;
-    return (tw_piece){.k = cached_source(cache, slot, op->shape.layer, 0) + at,
-                      .v = cached_source(cache, slot, op->shape.layer, 1) + at,
-                      .stride = cache->width,
-                      .v_stride = cache->width,
-                      .length = slot->source_length};
-}
-
-static tw_piece piece_of_cache(const tw_attend *op, size_t slot, size_t new_tokens, size_t kv_head)
-{
-    const tw_cache *cache = op->batch->cache;
-    size_t at = kv_head * op->shape.head_size;
-    return (tw_piece){.k = cached(cache, slot, op->shape.layer, 0) + at,
-                      .v = cached(cache, slot, op->shape.layer, 1) + at,
-                      .stride = cache->width,
-                      .v_stride = cache->width,
-                      .length = cache->slots[slot].length + new_tokens};
-}
-
-size_t tw_attention_pieces(const tw_attend *op, size_t segment, size_t head, tw_piece *pieces)
-{
-    const tw_batch *batch = op->batch;
-    size_t kv_head = head / (op->shape.heads / op->shape.kv_heads);
-    tw_piece reversed[TW_MAX_DEPTH];
-    size_t count = 0;
-    if (op->shape.cross) {
-        pieces[0] = piece_of_source(op, &batch->segments[segment], kv_head);
-        return 1;
-    }
-    if (batch->cache) {
-        size_t new_tokens = batch->segments[segment].length;
-        for (int64_t slot = (int64_t)batch->segments[segment].slot; slot >= 0;
-             slot = batch->cache->slots[slot].parent) {
-            assert(count < TW_MAX_DEPTH);
-            reversed[count++] = piece_of_cache(op, (size_t)slot, new_tokens, kv_head);
-            new_tokens = 0;
-        }
-    } else {
-        for (int64_t s = (int64_t)segment; s >= 0; s = batch->segments[s].parent) {
-            assert(count < TW_MAX_DEPTH);
-            reversed[count++] = piece_of_batch(op, &batch->segments[s], kv_head);
-        }
-    }
-    for (size_t i = 0; i < count; i++)
-        pieces[i] = reversed[count - 1 - i];
-    return count;
-}
-
-static size_t piece_length(const tw_piece *pieces, size_t count, size_t i, size_t own)
-{
-    return i + 1 == count ? own : pieces[i].length;
-}
-
-tw_sight tw_attention_sight(const tw_attend *op, size_t segment, size_t head,
-                            const tw_piece *pieces, size_t count, size_t i, size_t queries)
-{
-    const tw_segment *at = &op->batch->segments[segment];
-    const tw_relative *relative = op->shape.relative;
-    size_t last = pieces[count - 1].length, others = 0;
-    for (size_t p = 0; p + 1 < count; p++)
-        others += pieces[p].length;
-    tw_sight sight = {.own = last, .first = others + last};
-    if (!op->shape.bidirectional && !op->shape.cross) {
-        size_t before = last - at->length; /* own tokens in the cache */
-        sight.own = before + i + queries;
-        sight.first = others + before + i + 1;
-        sight.step = 1;
-    }
-    sight.keys = others + sight.own;
-    if (relative) { /* keys stand at positions 0, 1 ... */
-        sight.bias_at = head * tw_relative_width(relative) + relative->longest - 1 - at->past - i;
-        sight.bias = relative->values + sight.bias_at;
-    }
-    return sight;
-}
-
-static void add_bias(const tw_sight *sight, float *scores, size_t queries)
-{
-    for (size_t r = 0; r < queries; r++) {
-        const float *bias = sight->bias - r;
-        float *row = scores + r * sight->keys;
-        size_t limit = sight->first + r * sight->step;
-        for (size_t t = 0; t < limit; t++)
-            row[t] += bias[t];
+    for (size_t i = 0; i < block->count; i++) {
+        const tw_query *query = &block->queries[i];
+        memcpy(to + i * head_size, x + query->row * width + offset + query->head * head_size,
+               head_size * sizeof *to);
     }
 }
 
-void tw_attention_scores(const tw_attend *op, const float *q, size_t queries,
-                         const tw_piece *pieces, size_t count, const tw_sight *sight, float *scores)
+static void add_bias(const tw_attend *op, const tw_query_block *block, float *scores)
 {
-    size_t size = op->shape.head_size, q_width = op->query.tensor->width, at = 0;
-    size_t own = sight->own, keys = sight->keys;
-    for (size_t i = 0; i < count; i++) {
-        size_t length = piece_length(pieces, count, i, own);
-        if (queries >= FEW_QUERIES) {
-            tw_gemm(false, true, queries, length, size, op->shape.scale, q, q_width, pieces[i].k,
-                    pieces[i].stride, 0, scores + at, keys);
-        } else {
-            for (size_t r = 0; r < queries; r++)
-                for (size_t t = 0; t < length; t++)
-                    scores[r * keys + at + t] =
-                        op->shape.scale *
-                        tw_row_dot(q + r * q_width, pieces[i].k + t * pieces[i].stride, size);
-        }
-        at += length;
-    }
-    if (sight->bias)
-        add_bias(sight, scores, queries);
-}
-
-/* y[queries, head_size] = p v over the pieces */
-static void weigh_values(const tw_attend *op, const float *p, size_t queries, size_t keys,
-                         const tw_piece *pieces, size_t count, size_t own, float *y)
-{
-    size_t size = op->shape.head_size, y_width = op->y->width, at = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t length = piece_length(pieces, count, i, own);
-        if (queries >= FEW_QUERIES) {
-            tw_gemm(false, false, queries, size, length, 1, p + at, keys, pieces[i].v,
-                    pieces[i].v_stride, i ? 1 : 0, y, y_width);
-        } else {
-            for (size_t r = 0; r < queries; r++) {
-                if (i == 0)
-                    memset(y + r * y_width, 0, size * sizeof *y);
-                for (size_t t = 0; t < length; t++)
-                    tw_row_axpy(y + r * y_width, pieces[i].v + t * pieces[i].v_stride, size,
-                                p[r * keys + at + t]);
-            }
-        }
-        at += length;
+    for (size_t i = 0; i < block->count; i++) {
+        const float *bias = op->shape.relative->values + block->queries[i].bias;
+        tw_row_axpy(scores + i * block->keys, bias, block->queries[i].limit, 1);
     }
 }
 
-/* Rows of scores become probabilities, zero past each row's limit. */
-static void softmax_rows(float *scores, size_t queries, const tw_sight *sight, float *log_sum)
+void tw_attention_scores(const tw_attend *op, const tw_query_block *block, const float *q,
+                         float *scores)
 {
-    size_t keys = sight->keys;
-    for (size_t r = 0; r < queries; r++) {
-        float *row = scores + r * keys;
-        size_t limit = sight->first + r * sight->step;
-        float max = tw_row_max(row, limit), sum = tw_row_exp(row, limit, max);
-        tw_row_scale(row, limit, 1.0f / sum);
-        memset(row + limit, 0, (keys - limit) * sizeof *row);
-        if (log_sum)
-            log_sum[r] = max + logf(sum);
+    const size_t size = op->shape.head_size, keys = block->keys;
+    const float scale = op->shape.scale;
+    for (size_t i = 0, at = 0; i < block->ancestors; i++) {
+        const tw_keys *of = &block->ancestor[i];
+        tw_gemm(false, true, block->count, of->length, size, scale, q, size, of->k, of->stride, 0,
+                scores + at, keys);
+        at += of->length;
+    }
+    for (size_t i = 0; i < block->runs; i++) {
+        const tw_query_run *run = &block->run[i];
+        tw_gemm(false, true, run->count, run->own.length, size, scale, q + run->first * size, size,
+                run->own.k, run->own.stride, 0, scores + run->first * keys + block->shared, keys);
+    }
+    if (op->shape.relative)
+        add_bias(op, block, scores);
+}
+
+/* y[count, head_size] = p v */
+static void weigh_values(const tw_attend *op, const tw_query_block *block, const float *p, float *y)
+{
+    const size_t size = op->shape.head_size, keys = block->keys;
+    for (size_t i = 0, at = 0; i < block->ancestors; i++) {
+        const tw_keys *of = &block->ancestor[i];
+        tw_gemm(false, false, block->count, size, of->length, 1, p + at, keys, of->v, of->v_stride,
+                i ? 1 : 0, y, size);
+        at += of->length;
+    }
+    for (size_t i = 0; i < block->runs; i++) {
+        const tw_query_run *run = &block->run[i];
+        if (run->own.length)
+            tw_gemm(false, false, run->count, size, run->own.length, 1,
+                    p + run->first * keys + block->shared, keys, run->own.v, run->own.v_stride,
+                    block->ancestors ? 1 : 0, y + run->first * size, size);
     }
 }
 
-static void attend(const tw_attend *op, size_t s, size_t head, tw_scratch *scratch)
+/* Rows of scores become probabilities, zero past each query's limit. */
+static void softmax(const tw_attend *op, const tw_query_block *block, float *scores)
 {
-    const tw_segment *segment = &op->batch->segments[s];
-    tw_piece pieces[TW_MAX_DEPTH];
-    size_t count = tw_attention_pieces(op, s, head, pieces), size = op->shape.head_size;
-    for (size_t i = 0; i < segment->length; i += TW_QUERY_BLOCK) {
-        size_t left = segment->length - i, queries = left < TW_QUERY_BLOCK ? left : TW_QUERY_BLOCK;
-        tw_sight sight = tw_attention_sight(op, s, head, pieces, count, i, queries);
-        size_t row = segment->first + i;
-        float *scores = tw_scratch_room(scratch, queries * sight.keys, sizeof *scores);
-        const float *q =
-            op->query.tensor->x + row * op->query.tensor->width + op->query.offset + head * size;
-        tw_attention_scores(op, q, queries, pieces, count, &sight, scores);
-        softmax_rows(scores, queries, &sight,
-                     op->log_sum ? op->log_sum + head * op->batch->rows + row : NULL);
-        weigh_values(op, scores, queries, sight.keys, pieces, count, sight.own,
-                     op->y->x + row * op->y->width + head * size);
+    for (size_t i = 0; i < block->count; i++) {
+        const tw_query *query = &block->queries[i];
+        float *row = scores + i * block->keys;
+        const float max = tw_row_max(row, query->limit);
+        const float sum = tw_row_exp(row, query->limit, max);
+        tw_row_scale(row, query->limit, 1.0f / sum);
+        memset(row + query->limit, 0, (block->keys - query->limit) * sizeof *row);
+        if (op->log_sum)
+            op->log_sum[query->row * op->shape.heads + query->head] = max + logf(sum);
     }
+}
+
+static void attend(const tw_attend *op, const tw_query_block *block, tw_scratch *scratch)
+{
+    const size_t size = op->shape.head_size;
+    float *scores =
+        tw_scratch_room(scratch, block->count * (block->keys + 2 * size), sizeof *scores);
+    float *q = scores + block->count * block->keys, *y = q + block->count * size;
+    tw_attention_gather(block, op->query.tensor->x, op->query.tensor->width, op->query.offset, size,
+                        q);
+    tw_attention_scores(op, block, q, scores);
+    softmax(op, block, scores);
+    weigh_values(op, block, scores, y);
+    for (size_t i = 0; i < block->count; i++)
+        memcpy(op->y->x + block->queries[i].row * op->y->width + block->queries[i].head * size,
+               y + i * size, size * sizeof *y);
 }
 
 static void copy_columns(const tw_columns *from, size_t first, size_t rows, size_t width, float *to)
@@ -227,13 +109,13 @@ static void fill_cache(const tw_attend *op)
 {
     const tw_batch *batch = op->batch;
     size_t width = batch->cache->width, layer = op->shape.layer;
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(batch->rows * width))
     for (size_t s = 0; s < batch->count; s++) {
         const tw_segment *segment = &batch->segments[s];
         size_t at = batch->cache->slots[segment->slot].length * width;
         for (size_t which = 0; which < 2; which++)
             copy_columns(which ? &op->value : &op->key, segment->first, segment->length, width,
-                         cached(batch->cache, segment->slot, layer, which) + at);
+                         tw_cached(batch->cache, segment->slot, layer, which) + at);
     }
 }
 
@@ -242,7 +124,7 @@ static void fill_sources(const tw_attend *op)
 {
     const tw_batch *batch = op->batch;
     size_t width = batch->cache->width, layer = op->shape.layer;
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(batch->rows * width))
     for (size_t s = 0; s < batch->count; s++) {
         if (batch->segments[s].source < 0)
             continue;
@@ -250,8 +132,52 @@ static void fill_sources(const tw_attend *op)
         const tw_slot *slot = &batch->cache->slots[batch->segments[s].slot];
         for (size_t which = 0; which < 2; which++)
             copy_columns(which ? &op->value : &op->key, source->first, source->length, width,
-                         cached_source(batch->cache, slot, layer, which));
+                         tw_cached_source(batch->cache, slot, layer, which));
     }
+}
+
+/* A block of queries, of one key-value head. */
+typedef struct task {
+    size_t group, first;
+} task;
+
+/* About how many numbers attention reads. */
+static size_t work_of(const tw_attend *op)
+{
+    size_t keys = 0;
+    for (size_t s = 0; s < op->batch->count; s++) {
+        const tw_segment *segment = &op->batch->segments[s];
+        keys += segment->length * (segment->past + segment->length);
+    }
+    return keys * op->shape.heads * op->shape.head_size;
+}
+
+static void attend_all(tw_tape *tape, const tw_attend *op)
+{
+    tw_arena *arena = tw_tape_arena(tape);
+    const tw_arena_mark mark = tw_arena_now(arena);
+    tw_group *groups;
+    size_t count = tw_attention_groups(op, arena, &groups), tasks = 0;
+    const size_t work = work_of(op);
+    for (size_t g = 0; g < count; g++)
+        tasks += (groups[g].queries + TW_QUERY_BLOCK - 1) / TW_QUERY_BLOCK;
+    task *list = tw_arena_alloc(arena, tasks, sizeof *list), *last = list;
+    for (size_t g = 0; g < count; g++)
+        for (size_t first = 0; first < groups[g].queries; first += TW_QUERY_BLOCK)
+            *last++ = (task){g, first};
+    const size_t kv_heads = op->shape.kv_heads;
+#pragma omp parallel if (tw_worth_threads(work))
+    {
+        static _Thread_local tw_scratch scratch;
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < tasks * kv_heads; i++) {
+            const task *at = &list[i / kv_heads];
+            tw_query_block block;
+            tw_attention_block(op, &groups[at->group], i % kv_heads, at->first, &block);
+            attend(op, &block, &scratch);
+        }
+    }
+    tw_arena_reset(arena, mark);
 }
 
 tw_tensor *tw_attention(tw_tape *tape, tw_columns query, tw_columns key, tw_columns value,
@@ -267,14 +193,7 @@ tw_tensor *tw_attention(tw_tape *tape, tw_columns query, tw_columns key, tw_colu
         fill_sources(&op);
     else if (batch->cache)
         fill_cache(&op);
-#pragma omp parallel
-    {
-        tw_scratch scratch = {0};
-#pragma omp for schedule(dynamic, 4)
-        for (size_t i = 0; i < batch->count * shape->heads; i++)
-            attend(&op, i / shape->heads, i % shape->heads, &scratch);
-        free(scratch.data);
-    }
+    attend_all(tape, &op);
     if (y->wants_dx) {
         assert(!batch->cache);
         tw_attend *kept = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *kept);

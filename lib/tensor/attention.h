@@ -3,37 +3,68 @@
 
 #include "tensor/op.h"
 
-/* Between attention.c (values) and attention-backward.c (gradients).
+/* Between attention.c (values), attention-backward.c (gradients) and attention-block.c (who sees
+ * what).
  *
- * Work is cut into blocks of TW_QUERY_BLOCK queries of one segment and head. The
- * keys a block sees are pieces: one for each ancestor (all of its tokens), then
- * the segment's own up to the block's last query, of which each row sees those
- * up to itself; all of the segment's own where attention is bidirectional, and nothing but
- * the segment's source where it is cross. Scores [queries, keys]
- * live in scratch memory and are computed anew for the gradient, so memory does not grow with the
- * square of the length. */
+ * A query is one head of one row. Segments that see the same keys before their own (children of one
+ * parent, targets of one source) form a group, and the queries of a group whose heads share one
+ * key-value head are cut into blocks of TW_QUERY_BLOCK: so the keys of a shared prompt are read
+ * once for all of its samples and heads. A block's scores [queries, keys] live in scratch memory
+ * and are computed anew for the gradient, so memory does not grow with the square of the length. */
 
 enum { TW_QUERY_BLOCK = 64, TW_MAX_DEPTH = 16 };
 
-typedef struct tw_piece {
-    const float *k, *v; /* first key, value of this head */
+/* Keys and values of a run of tokens, for one key-value head. */
+typedef struct tw_keys {
+    const float *k, *v; /* of the first token, [head_size] */
     float *dk, *dv;     /* their gradients; NULL outside the backward pass */
-    size_t stride;      /* floats from one token to the next, of k, v, dk and dv */
-    size_t v_stride;
+    size_t stride;      /* floats from one token to the next, of k and dk */
+    size_t v_stride;    /* of v and dv */
     size_t length;
-} tw_piece;
+} tw_keys;
 
 typedef struct tw_attend {
     tw_columns query, key, value;
     tw_attention_shape shape;
     const tw_batch *batch;
     tw_tensor *y;
-    float *log_sum; /* [heads, rows] of exp(score), for the backward pass */
+    float *log_sum; /* [rows, heads] of exp(score), for the backward pass */
 } tw_attend;
 
-/* The pieces that `segment` sees, root first; returns their number. Those of the
- * segment itself come last, whole. */
-size_t tw_attention_pieces(const tw_attend *op, size_t segment, size_t head, tw_piece *pieces);
+/* Segments [first, end) of the batch with the same keys before their own; `queries` for each
+ * key-value head. */
+typedef struct tw_group {
+    size_t first, end, queries;
+} tw_group;
+
+/* The batch's groups, in the arena; returns their number. */
+size_t tw_attention_groups(const tw_attend *op, tw_arena *arena, tw_group **groups);
+
+typedef struct tw_query {
+    size_t row, head;
+    size_t limit; /* sees the first `limit` keys of its block's score row */
+    size_t bias;  /* key t gains bias[t] from here on in tw_relative's values; if there are any */
+} tw_query;
+
+/* Queries [first, first + count) of a block, of one segment, and its own keys that they see. */
+typedef struct tw_query_run {
+    size_t first, count;
+    tw_keys own;
+} tw_query_run;
+
+typedef struct tw_query_block {
+    size_t count;
+    tw_query queries[TW_QUERY_BLOCK];
+    size_t ancestors; /* keys that all queries see, root first */
+    tw_keys ancestor[TW_MAX_DEPTH];
+    size_t runs;
+    tw_query_run run[TW_QUERY_BLOCK];
+    size_t shared, keys; /* ancestors' keys; width of a row of scores */
+} tw_query_block;
+
+/* Queries from number `first` of a group on, as many as a block holds, of one key-value head. */
+void tw_attention_block(const tw_attend *op, const tw_group *group, size_t kv_head, size_t first,
+                        tw_query_block *block);
 
 /* tw_relative_of's values by distance, and room for their gradient. */
 struct tw_relative {
@@ -47,23 +78,18 @@ static inline size_t tw_relative_width(const tw_relative *relative)
     return 2 * relative->longest - 1;
 }
 
-/* What a block of queries sees. */
-typedef struct tw_sight {
-    size_t own, keys;   /* keys of the last piece, of all */
-    size_t first, step; /* row r sees the first `first` + r * step keys */
-    const float *bias;  /* row r and key t gain bias[t - r]; NULL: nothing */
-    size_t bias_at;     /* of bias, in a head's values by distance */
-} tw_sight;
+/* to[count, head_size]: the block's rows of x's columns from `offset` on, one head each. */
+void tw_attention_gather(const tw_query_block *block, const float *x, size_t width, size_t offset,
+                         size_t head_size, float *to);
 
-/* Of the rows from row i of a segment on, `queries` of them. */
-tw_sight tw_attention_sight(const tw_attend *op, size_t segment, size_t head,
-                            const tw_piece *pieces, size_t count, size_t i, size_t queries);
-
-/* scores [queries, keys] = scale q k^T over the pieces, and the bias; keys past the limit of a
- * row are not meaningful. The last piece is cut to sight->own tokens. */
-void tw_attention_scores(const tw_attend *op, const float *q, size_t queries,
-                         const tw_piece *pieces, size_t count, const tw_sight *sight,
+/* scores[count, keys] = scale q k^T, and the bias; keys past the limit of a query are not
+ * meaningful. q [count, head_size]. */
+void tw_attention_scores(const tw_attend *op, const tw_query_block *block, const float *q,
                          float *scores);
+
+/* Keys (which 0) or values (1) of a slot in a layer, [capacity, width], or of its source. */
+float *tw_cached(const tw_cache *cache, size_t slot, size_t layer, size_t which);
+float *tw_cached_source(const tw_cache *cache, const tw_slot *slot, size_t layer, size_t which);
 
 void tw_attention_backward(tw_tape *tape, void *args);
 

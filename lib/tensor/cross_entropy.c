@@ -2,8 +2,9 @@
 #include <string.h>
 
 #include "tensor/gemm.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/op.h"
-#include "tensor/vector.h"
+#include "tensor/threads.h"
 #include "tensor/weight.h"
 
 /* Rows whose logits are held at a time. */
@@ -25,17 +26,12 @@ static void finish_row(const chunk *at, size_t i)
     float *p = at->logits + i * n;
     if (token->bias)
         tw_row_axpy(p, token->bias->x, n, 1);
-    float max = tw_row_max(p, n), target_logit = p[target] - max, weighted = 0;
-    float sum = 0;
+    float max = tw_row_max(p, n), target_logit = p[target] - max;
     /* H = log sum - sum p log p', with log p' = logit - max */
-#pragma omp simd reduction(+ : sum, weighted)
-    for (size_t j = 0; j < n; j++) {
-        float shifted = p[j] - max, e = tw_exp(shifted);
-        sum += e;
-        weighted += e * shifted;
-    }
+    const tw_exp_sums sums = tw_kernel->row->exp_sums(p, n, max);
     // cppcheck-suppress invalidFunctionArg ; one of the summands is exp(0)
-    float log_sum = logf(sum), nll = log_sum - target_logit, entropy = log_sum - weighted / sum;
+    float log_sum = logf(sums.sum), nll = log_sum - target_logit;
+    float entropy = log_sum - sums.weighted / sums.sum;
     float w = token->nll_weight ? token->nll_weight[row] : 0;
     float v = token->entropy_weight ? token->entropy_weight[row] : 0;
     if (token->nll)
@@ -45,17 +41,14 @@ static void finish_row(const chunk *at, size_t i)
     at->loss[i] = (double)w * nll + (double)v * entropy;
     if (!at->gradient)
         return;
-    float log_z = max + log_sum;
-    for (size_t j = 0; j < n; j++) {
-        float log_p = p[j] - log_z;
-        p[j] = tw_exp(log_p) * (w - v * (log_p + entropy));
-    }
+    const tw_logit_gradient gradient = {max + log_sum, entropy, w, v};
+    tw_kernel->row->logit_gradient(p, n, &gradient);
     p[target] -= w;
 }
 
 static double finish_chunk(const chunk *at)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(at->rows * at->vocabulary))
     for (size_t i = 0; i < at->rows; i++)
         finish_row(at, i);
     double loss = 0;
@@ -72,7 +65,7 @@ static void add_bias_gradient(const chunk *at)
     tw_tensor *bias = at->token->bias;
     if (!at->gradient || !bias || !bias->wants_dx)
         return;
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(at->rows * at->vocabulary))
     for (size_t first = 0; first < at->vocabulary; first += COLUMNS) {
         size_t left = at->vocabulary - first, columns = left < COLUMNS ? left : COLUMNS;
         for (size_t i = 0; i < at->rows; i++)
@@ -98,15 +91,11 @@ double tw_cross_entropy(tw_tape *tape, tw_tensor *hidden, tw_tensor *weight,
     for (; at.first < hidden->rows; at.first += CHUNK) {
         at.rows = hidden->rows - at.first < CHUNK ? hidden->rows - at.first : CHUNK;
         const float *x = hidden->x + at.first * d;
-        if (tw_tape_recording(tape))
-            tw_weight_gemm(true, at.rows, x, d, weight, 0, at.logits, n);
-        else
-            tw_weight_gemm_rows(true, at.rows, x, d, weight, at.logits, n);
+        tw_weight_gemm(true, at.rows, x, d, weight, false, at.logits, n);
         total += finish_chunk(&at);
         add_bias_gradient(&at);
         if (dx)
-            tw_weight_gemm(false, at.rows, at.logits, n, weight, fresh ? 0 : 1, dx + at.first * d,
-                           d);
+            tw_weight_gemm(false, at.rows, at.logits, n, weight, !fresh, dx + at.first * d, d);
         if (gradient && weight->wants_dx)
             tw_gemm(true, false, n, d, at.rows, 1, at.logits, n, x, d, 1, weight->dx, d);
     }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "tensor/op.h"
+#include "tensor/threads.h"
 #include "tensor/weight.h"
 
 typedef struct embedding {
@@ -13,7 +14,7 @@ enum { COLUMNS = 64 };
 /* table.dx[ids[r]] += dy[r]; a block of columns a task, so that no two tasks meet. */
 static void scatter(const tw_tensor *y, tw_tensor *table, const int32_t *ids)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(y->rows * y->width))
     for (size_t first = 0; first < y->width; first += COLUMNS) {
         size_t last = first + COLUMNS < y->width ? first + COLUMNS : y->width;
         for (size_t r = 0; r < y->rows; r++) {
@@ -43,7 +44,7 @@ tw_tensor *tw_embedding(tw_tape *tape, tw_tensor *token_table, tw_tensor *positi
     size_t rows = batch->rows, width = token_table->width;
     bool wants_dx = token_table->wants_dx || (position_table && position_table->wants_dx);
     tw_tensor *y = tw_activation(tape, rows, width, wants_dx);
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(rows * width))
     for (size_t r = 0; r < rows; r++) {
         float *to = y->x + r * width;
         tw_weight_row(token_table, (size_t)batch->tokens[r], false, to);

@@ -1,27 +1,22 @@
 #include <string.h>
 
+#include "tensor/kernels/kernels.h"
 #include "tensor/op.h"
-#include "tensor/vector.h"
+#include "tensor/threads.h"
 
 typedef struct gated {
     tw_tensor *gate, *up, *y;
 } gated;
 
-static inline float logistic(float x)
-{
-    return 1.0f / (1.0f + tw_exp(-x));
-}
-
 static void backward_row(const gated *op, size_t r, float *dgate, float *dup)
 {
-    size_t n = op->y->width;
-    const float *dy = op->y->dx + r * n, *gate = op->gate->x + r * n, *up = op->up->x + r * n;
-    for (size_t j = 0; dup && j < n; j++)
-        dup[r * n + j] += dy[j] * gate[j] * logistic(gate[j]);
-    for (size_t j = 0; dgate && j < n; j++) {
-        float s = logistic(gate[j]);
-        dgate[r * n + j] += dy[j] * up[j] * (s + gate[j] * s * (1.0f - s));
-    }
+    const tw_element_kernels *kernels = tw_kernel->element;
+    const size_t n = op->y->width, at = r * n;
+    const float *dy = op->y->dx + at, *gate = op->gate->x + at, *up = op->up->x + at;
+    if (dup)
+        kernels->gated_up(gate, dy, dup + at, n);
+    if (dgate)
+        kernels->gated_gate(gate, up, dy, dgate + at, n);
 }
 
 /* The gradient of an input, zeros when it is new; NULL when none is wanted. */
@@ -42,7 +37,7 @@ static void gated_backward(tw_tape *tape, void *args)
     if (!op->y->dx)
         return;
     float *dgate = gradient_of(tape, op->gate), *dup = gradient_of(tape, op->up);
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(op->y->rows * op->y->width))
     for (size_t r = 0; r < op->y->rows; r++)
         backward_row(op, r, dgate, dup);
 }
@@ -51,13 +46,9 @@ tw_tensor *tw_gated_silu(tw_tape *tape, tw_tensor *gate, tw_tensor *up)
 {
     size_t n = gate->width;
     tw_tensor *y = tw_activation(tape, gate->rows, n, gate->wants_dx || up->wants_dx);
-#pragma omp parallel for
-    for (size_t r = 0; r < gate->rows; r++) {
-        const float *g = gate->x + r * n, *u = up->x + r * n;
-        float *restrict to = y->x + r * n;
-        for (size_t j = 0; j < n; j++)
-            to[j] = g[j] * logistic(g[j]) * u[j];
-    }
+#pragma omp parallel for if (tw_worth_threads(gate->rows * n))
+    for (size_t r = 0; r < gate->rows; r++)
+        tw_kernel->element->gated(gate->x + r * n, up->x + r * n, y->x + r * n, n);
     if (y->wants_dx) {
         gated *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);
         *op = (gated){gate, up, y};
@@ -79,7 +70,7 @@ static void multiply_backward(tw_tape *tape, void *args)
     float *da = gradient_of(tape, op->a), *db = gradient_of(tape, op->b);
     size_t count = op->y->rows * op->y->width;
     const float *dy = op->y->dx, *a = op->a->x, *b = op->b->x;
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(count))
     for (size_t i = 0; i < count; i++) {
         if (da)
             da[i] += dy[i] * b[i];
@@ -94,7 +85,7 @@ tw_tensor *tw_multiply(tw_tape *tape, tw_tensor *a, tw_tensor *b)
     size_t count = a->rows * a->width;
     float *restrict to = y->x;
     const float *restrict left = a->x, *restrict right = b->x;
-#pragma omp parallel for simd
+#pragma omp parallel for simd if (tw_worth_threads(count))
     for (size_t i = 0; i < count; i++)
         to[i] = left[i] * right[i];
     if (y->wants_dx) {

@@ -1,8 +1,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/kernels/kernels.h"
 #include "tensor/op.h"
-#include "tensor/vector.h"
+#include "tensor/threads.h"
 
 typedef struct layer_norm {
     tw_tensor *x, *gain, *bias, *y;
@@ -12,11 +13,7 @@ typedef struct layer_norm {
 static void normalise_row(const float *x, size_t n, float epsilon, float *mean, float *scale)
 {
     *mean = tw_row_sum(x, n) / (float)n;
-    float variance = 0;
-#pragma omp simd reduction(+ : variance)
-    for (size_t j = 0; j < n; j++)
-        variance += (x[j] - *mean) * (x[j] - *mean);
-    *scale = 1.0f / sqrtf(variance / (float)n + epsilon);
+    *scale = 1.0f / sqrtf(tw_kernel->row->squares(x, n, *mean) / (float)n + epsilon);
 }
 
 /* Rows whose gain and bias gradients are summed apart, then in order: fixed, so that
@@ -26,28 +23,12 @@ enum { BLOCK = 128 };
 static void backward_row(const layer_norm *op, size_t r, float *dx, bool fresh, float *dgain,
                          float *dbias)
 {
-    size_t n = op->x->width;
-    const float *x = op->x->x + r * n, *dy = op->y->dx + r * n, *gain = op->gain->x;
-    float mean = op->mean[r], scale = op->scale[r], sum = 0, dot = 0;
-#pragma omp simd reduction(+ : sum, dot)
-    for (size_t j = 0; j < n; j++) {
-        float normal = (x[j] - mean) * scale, g = dy[j] * gain[j];
-        sum += g;
-        dot += g * normal;
-        dgain[j] += dy[j] * normal;
-        dbias[j] += dy[j];
-    }
-    if (!dx)
-        return;
-    sum /= (float)n;
-    dot /= (float)n;
-    float *to = dx + r * n;
-    if (fresh)
-        memset(to, 0, n * sizeof *to);
-    for (size_t j = 0; j < n; j++) {
-        float normal = (x[j] - mean) * scale;
-        to[j] += (dy[j] * gain[j] - sum - normal * dot) * scale;
-    }
+    const size_t n = op->x->width, at = r * n;
+    const tw_norm_row row = {n, op->x->x + at, op->gain->x, op->mean[r], op->scale[r]};
+    const tw_norm_gradient gradient = {op->y->dx + at, dx ? dx + at : NULL, dgain, dbias};
+    if (dx && fresh)
+        memset(dx + at, 0, n * sizeof *dx);
+    tw_kernel->norm->backward(&row, &gradient);
 }
 
 static void layer_norm_backward(tw_tape *tape, void *args)
@@ -59,7 +40,7 @@ static void layer_norm_backward(tw_tape *tape, void *args)
     float *parts = tw_arena_zero(tw_tape_arena(tape), blocks * 2 * n, sizeof *parts);
     bool fresh = false;
     float *dx = op->x->wants_dx ? tw_gradient(tape, op->x, &fresh) : NULL;
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(rows * n))
     for (size_t b = 0; b < blocks; b++) {
         size_t last = (b + 1) * BLOCK < rows ? (b + 1) * BLOCK : rows;
         for (size_t r = b * BLOCK; r < last; r++)
@@ -80,13 +61,12 @@ tw_tensor *tw_layer_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, tw_tensor
     tw_tensor *y = tw_activation(tape, x->rows, n, x->wants_dx || gain->wants_dx);
     float *mean = tw_arena_alloc(tw_tape_arena(tape), x->rows, sizeof *mean);
     float *scale = tw_arena_alloc(tw_tape_arena(tape), x->rows, sizeof *scale);
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(x->rows * n))
     for (size_t r = 0; r < x->rows; r++) {
         const float *from = x->x + r * n;
-        float *to = y->x + r * n;
         normalise_row(from, n, epsilon, &mean[r], &scale[r]);
-        for (size_t j = 0; j < n; j++)
-            to[j] = (from[j] - mean[r]) * scale[r] * gain->x[j] + bias->x[j];
+        const tw_norm_row row = {n, from, gain->x, mean[r], scale[r]};
+        tw_kernel->norm->forward(&row, bias->x, y->x + r * n);
     }
     if (y->wants_dx) {
         layer_norm *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);

@@ -3,6 +3,7 @@
 #include "tensor/adapter.h"
 #include "tensor/gemm.h"
 #include "tensor/op.h"
+#include "tensor/threads.h"
 #include "tensor/weight.h"
 
 typedef struct linear {
@@ -15,7 +16,7 @@ enum { COLUMNS = 64 };
 /* sums[j] += sum over rows of x[r, j]; a block of columns a task. */
 static void add_column_sums(const tw_tensor *y, float *sums)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(y->rows * y->width))
     for (size_t first = 0; first < y->width; first += COLUMNS) {
         size_t columns = y->width - first < COLUMNS ? y->width - first : COLUMNS;
         float total[COLUMNS] = {0};
@@ -46,14 +47,13 @@ static void linear_backward(tw_tape *tape, void *args)
     if (op->x->wants_dx) {
         bool fresh;
         float *dx = tw_gradient(tape, op->x, &fresh);
-        tw_weight_gemm(!op->transposed, x->rows, y->dx, y->width, weight, fresh ? 0 : 1, dx,
-                       x->width);
+        tw_weight_gemm(!op->transposed, x->rows, y->dx, y->width, weight, !fresh, dx, x->width);
     }
 }
 
 static void add_bias(tw_tensor *y, const float *bias)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(y->rows * y->width))
     for (size_t r = 0; r < y->rows; r++) {
         float *row = y->x + r * y->width;
         for (size_t j = 0; j < y->width; j++)
@@ -70,10 +70,7 @@ tw_tensor *tw_linear(tw_tape *tape, tw_tensor *x, tw_tensor *weight, tw_tensor *
     bool wants_dx = x->wants_dx || weight->wants_dx;
     bool adapts = adapter && (adapter->a->wants_dx || adapter->b->wants_dx);
     tw_tensor *y = tw_activation(tape, x->rows, out, wants_dx || adapts);
-    if (tw_tape_recording(tape))
-        tw_weight_gemm(transposed, x->rows, x->x, x->width, weight, 0, y->x, out);
-    else
-        tw_weight_gemm_rows(transposed, x->rows, x->x, x->width, weight, y->x, out);
+    tw_weight_gemm(transposed, x->rows, x->x, x->width, weight, false, y->x, out);
     if (bias)
         add_bias(y, bias->x);
     if (wants_dx && y->wants_dx) {

@@ -1,8 +1,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/kernels/kernels.h"
 #include "tensor/op.h"
-#include "tensor/vector.h"
+#include "tensor/threads.h"
 
 /* Below, a row is what is normalised at a time: a row of x, or one head of it. */
 typedef struct rms_norm {
@@ -21,23 +22,12 @@ static size_t rows_of(const tw_tensor *x, const tw_tensor *gain)
 
 static void backward_row(const rms_norm *op, size_t r, float *dx, bool fresh, float *dgain)
 {
-    size_t n = op->gain->width;
-    const float *x = op->x->x + r * n, *dy = op->y->dx + r * n, *gain = op->gain->x;
-    float scale = op->scale[r], dot = 0;
-#pragma omp simd reduction(+ : dot)
-    for (size_t j = 0; j < n; j++) {
-        float normal = x[j] * scale;
-        dot += dy[j] * gain[j] * normal;
-        dgain[j] += dy[j] * normal;
-    }
-    if (!dx)
-        return;
-    dot /= (float)n;
-    float *to = dx + r * n;
-    if (fresh)
-        memset(to, 0, n * sizeof *to);
-    for (size_t j = 0; j < n; j++)
-        to[j] += (dy[j] * gain[j] - x[j] * scale * dot) * scale;
+    const size_t n = op->gain->width, at = r * n;
+    const tw_norm_row row = {n, op->x->x + at, op->gain->x, 0, op->scale[r]};
+    const tw_norm_gradient gradient = {op->y->dx + at, dx ? dx + at : NULL, dgain, NULL};
+    if (dx && fresh)
+        memset(dx + at, 0, n * sizeof *dx);
+    tw_kernel->norm->backward(&row, &gradient);
 }
 
 static void rms_norm_backward(tw_tape *tape, void *args)
@@ -50,7 +40,7 @@ static void rms_norm_backward(tw_tape *tape, void *args)
     float *parts = tw_arena_zero(tw_tape_arena(tape), blocks * n, sizeof *parts);
     bool fresh = false;
     float *dx = op->x->wants_dx ? tw_gradient(tape, op->x, &fresh) : NULL;
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(rows * n))
     for (size_t b = 0; b < blocks; b++) {
         size_t last = (b + 1) * BLOCK < rows ? (b + 1) * BLOCK : rows;
         for (size_t r = b * BLOCK; r < last; r++)
@@ -65,13 +55,12 @@ tw_tensor *tw_rms_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, float epsil
     size_t n = gain->width, rows = rows_of(x, gain);
     tw_tensor *y = tw_activation(tape, x->rows, x->width, x->wants_dx || gain->wants_dx);
     float *scale = tw_arena_alloc(tw_tape_arena(tape), rows, sizeof *scale);
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(rows * n))
     for (size_t r = 0; r < rows; r++) {
         const float *from = x->x + r * n;
-        float *to = y->x + r * n;
         scale[r] = 1.0f / sqrtf(tw_row_dot(from, from, n) / (float)n + epsilon);
-        for (size_t j = 0; j < n; j++)
-            to[j] = from[j] * scale[r] * gain->x[j];
+        const tw_norm_row row = {n, from, gain->x, 0, scale[r]};
+        tw_kernel->norm->forward(&row, NULL, y->x + r * n);
     }
     if (y->wants_dx) {
         rms_norm *op = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *op);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tensor/op.h"
+#include "tensor/threads.h"
 
 struct tw_rotation {
     size_t rows, pairs;   /* of a head */
@@ -22,7 +23,7 @@ const tw_rotation *tw_rotation_of(tw_tape *tape, const float *frequencies, size_
                               .pairs = pairs,
                               .cosine = tw_arena_alloc(arena, batch->rows * pairs, sizeof(float)),
                               .sine = tw_arena_alloc(arena, batch->rows * pairs, sizeof(float))};
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(batch->rows * pairs))
     for (size_t r = 0; r < batch->rows; r++)
         for (size_t i = 0; i < pairs; i++) {
             /* The angle in fp32, as models are trained with it; far out that is coarse. */
@@ -60,7 +61,7 @@ static void rope_backward(tw_tape *tape, void *args)
     size_t width = op->x->width, pairs = op->rotation->pairs;
     bool fresh;
     float *dx = tw_gradient(tape, op->x, &fresh);
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(op->x->rows * width))
     for (size_t r = 0; r < op->x->rows; r++) {
         if (fresh)
             memset(dx + r * width, 0, width * sizeof *dx);
@@ -74,7 +75,7 @@ tw_tensor *tw_rope(tw_tape *tape, tw_tensor *x, const tw_rotation *rotation)
 {
     size_t width = x->width, pairs = rotation->pairs;
     tw_tensor *y = tw_activation(tape, x->rows, width, x->wants_dx);
-#pragma omp parallel for
+#pragma omp parallel for if (tw_worth_threads(x->rows * width))
     for (size_t r = 0; r < x->rows; r++)
         for (size_t at = r * width; at < (r + 1) * width; at += 2 * pairs)
             turn(x->x + at, y->x + at, pairs, rotation->cosine + r * pairs,

@@ -1,7 +1,8 @@
 #include <string.h>
 
+#include "tensor/kernels/kernels.h"
 #include "tensor/op.h"
-#include "tensor/vector.h"
+#include "tensor/threads.h"
 
 /* Ops that move or add whole rows: tw_add, tw_gather. */
 
@@ -16,7 +17,7 @@ static void accumulate(float *restrict to, const float *restrict from, size_t co
         memcpy(to, from, count * sizeof *to);
         return;
     }
-#pragma omp parallel for simd
+#pragma omp parallel for simd if (tw_worth_threads(count))
     for (size_t i = 0; i < count; i++)
         to[i] += from[i];
 }
@@ -47,7 +48,7 @@ tw_tensor *tw_add(tw_tape *tape, tw_tensor *a, tw_tensor *b)
     size_t count = a->rows * a->width;
     float *restrict to = y->x;
     const float *restrict left = a->x, *restrict right = b->x;
-#pragma omp parallel for simd
+#pragma omp parallel for simd if (tw_worth_threads(count))
     for (size_t i = 0; i < count; i++)
         to[i] = left[i] + right[i];
     if (y->wants_dx) {

@@ -1,4 +1,5 @@
 #include "tensor/op.h"
+#include "tensor/threads.h"
 
 typedef struct scale {
     tw_tensor *x, *y;
@@ -13,7 +14,7 @@ static void scale_backward(tw_tape *tape, void *args)
     bool fresh;
     float *dx = tw_gradient(tape, op->x, &fresh);
     size_t count = op->x->rows * op->x->width;
-#pragma omp parallel for simd
+#pragma omp parallel for simd if (tw_worth_threads(count))
     for (size_t i = 0; i < count; i++)
         dx[i] = (fresh ? 0 : dx[i]) + op->factor * op->y->dx[i];
 }
@@ -24,7 +25,7 @@ tw_tensor *tw_scale(tw_tape *tape, tw_tensor *x, float factor)
     size_t count = x->rows * x->width;
     float *restrict to = y->x;
     const float *restrict from = x->x;
-#pragma omp parallel for simd
+#pragma omp parallel for simd if (tw_worth_threads(count))
     for (size_t i = 0; i < count; i++)
         to[i] = factor * from[i];
     if (y->wants_dx) {

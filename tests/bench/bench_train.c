@@ -92,7 +92,7 @@ int main(int argc, char **argv)
     tw_adam_init(&adam, &model->params, &tw_adam_defaults);
     size_t size = (size_t)SIZE * SIZE;
     float *a = tw_alloc(3 * size, sizeof *a);
-    printf("%s\n", tw_gemm_backend());
+    printf("%s\n", tw_gemm_name());
     for (int variant = 0; variant < 2; variant++) {
         double rate[1000], share[1000];
         learner.prompt_weight = variant;

@@ -10,8 +10,8 @@
 
 #include "differences.h"
 #include "tensor/gemm.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/op.h"
-#include "tensor/vector.h"
 
 static tw_tensor *run_linear(tw_tape *tape, const trial *t)
 {
@@ -303,53 +303,6 @@ static void test_cross_entropy(void **state)
     tw_params_free(&params);
 }
 
-/* A row's bits do not depend on the rows beside it, on its place, or on threads. */
-static void test_gemm_rows(void **state)
-{
-    (void)state;
-    const size_t k = 48, n = 300, rows = 150;
-    float *a = tw_alloc(rows * k, sizeof *a), *b = tw_alloc(k * n, sizeof *b);
-    float *all = tw_alloc(rows * n, sizeof *all), *one = tw_alloc(rows * n, sizeof *one);
-    for (size_t i = 0; i < rows * k; i++)
-        a[i] = noise(1, i);
-    for (size_t i = 0; i < k * n; i++)
-        b[i] = noise(2, i);
-    for (int transposed = 0; transposed <= 1; transposed++) {
-        size_t ldb = transposed ? k : n;
-        tw_gemm_rows(transposed, rows, n, k, a, k, b, ldb, all, n);
-        for (size_t first = 0; first < rows; first += 37) {
-            size_t m = rows - first < 37 ? rows - first : 37;
-            tw_gemm_rows(transposed, m, n, k, a + first * k, k, b, ldb, one, n);
-            assert_memory_equal(one, all + first * n, m * n * sizeof *one);
-        }
-        for (size_t i = 0; i < rows; i += 31)
-            for (size_t j = 0; j < n; j += 13) {
-                double dot = 0, size = 0;
-                for (size_t l = 0; l < k; l++) {
-                    double term = (double)a[i * k + l] * b[transposed ? j * k + l : l * n + j];
-                    dot += term;
-                    size += fabs(term);
-                }
-                assert_true(fabs(dot - all[i * n + j]) < 1e-6 * size);
-            }
-    }
-    free(a);
-    free(b);
-    free(all);
-    free(one);
-}
-
-static void test_exp(void **state)
-{
-    (void)state;
-    for (double x = -86.9; x < 87.9; x += 0.0137) {
-        double expected = exp((float)x);
-        assert_true(fabs(tw_exp((float)x) - expected) < 3e-7 * expected);
-    }
-    assert_true(tw_exp(-INFINITY) < 1e-37F);
-    assert_true(isfinite(tw_exp(INFINITY)));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,8 +310,8 @@ int main(void)
         cmocka_unit_test(test_activate),      cmocka_unit_test(test_add),
         cmocka_unit_test(test_gather),        cmocka_unit_test(test_embedding),
         cmocka_unit_test(test_attention),     cmocka_unit_test(test_attention_definition),
-        cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_gemm_rows),
-        cmocka_unit_test(test_exp),
+        cmocka_unit_test(test_cross_entropy),
+
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
