@@ -7,7 +7,10 @@ FUZZERS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 
 $(UNITS): %: %.o $(UNIT_HELPERS) $(LIB)
-	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TEST_LIBS) $(LIBS)
+
+# Functions are compared with correctly rounded ones.
+$(BUILD)/tests/unit/test_math $(BUILD)/tests/unit/test_functions: TEST_LIBS := -lmpfr
 
 # Without libFuzzer a target is linked with a main that runs it over given files.
 FUZZ_MAIN ?= $(BUILD)/tests/fuzz/run_corpus.o
