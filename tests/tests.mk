@@ -46,7 +46,7 @@ asan: deps-test ## the same suite under AddressSanitizer and UBSan, in build/asa
 OURS_C := $(sort $(wildcard lib/*/*.c src/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c \
 	tests/oracle/*.c))
 OURS_CXX := $(sort $(wildcard lib/*/*.cc))
-OURS_H := $(sort $(wildcard lib/*/*.h tests/*/*.h))
+OURS_H := $(sort $(wildcard lib/*/*.h lib/*/*/*.h tests/*/*.h))
 OURS_SH := $(shell grep -lE '^\#!.*\b(bash|sh|bats)\b' $$(git ls-files -co --exclude-standard 2>/dev/null \
 	| grep -vE '\.(c|h|cc|md|mk|json)$$') /dev/null 2>/dev/null)
 OURS_BASH_LIB := $(wildcard tests/cli/*.bash)
