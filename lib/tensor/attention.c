@@ -1,10 +1,10 @@
 #include "tensor/attention.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/math.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/threads.h"
@@ -77,7 +77,8 @@ static void softmax(const tw_attend *op, const tw_query_block *block, float *sco
         tw_row_scale(row, query->limit, 1.0f / sum);
         memset(row + query->limit, 0, (block->keys - query->limit) * sizeof *row);
         if (op->log_sum)
-            op->log_sum[query->row * op->shape.heads + query->head] = max + logf(sum);
+            op->log_sum[query->row * op->shape.heads + query->head] =
+                max + (float)tw_log((double)sum);
     }
 }
 

@@ -1,6 +1,6 @@
-#include <math.h>
 #include <string.h>
 
+#include "core/math.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/op.h"
@@ -29,8 +29,7 @@ static void finish_row(const chunk *at, size_t i)
     float max = tw_row_max(p, n), target_logit = p[target] - max;
     /* H = log sum - sum p log p', with log p' = logit - max */
     const tw_exp_sums sums = tw_kernel->row->exp_sums(p, n, max);
-    // cppcheck-suppress invalidFunctionArg ; one of the summands is exp(0)
-    float log_sum = logf(sums.sum), nll = log_sum - target_logit;
+    float log_sum = (float)tw_log((double)sums.sum), nll = log_sum - target_logit;
     float entropy = log_sum - sums.weighted / sums.sum;
     float w = token->nll_weight ? token->nll_weight[row] : 0;
     float v = token->entropy_weight ? token->entropy_weight[row] : 0;

@@ -1,5 +1,4 @@
-#include <math.h>
-
+#include "core/math.h"
 #include "tensor/attention.h"
 #include "tensor/weight.h"
 
@@ -16,8 +15,9 @@ size_t tw_relative_bucket(int64_t distance, size_t buckets, tw_buckets rule)
         return first + away;
     /* In fp32, as the model learned it: a distance at the edge of a bucket must not change sides.
      */
+    const float ratio = (float)away / (float)exact;
     float octaves =
-        logf((float)away / (float)exact) / (float)log((double)rule.max_distance / (double)exact);
+        (float)tw_log((double)ratio) / (float)tw_log((double)rule.max_distance / (double)exact);
     size_t wide = exact + (size_t)(octaves * (float)(buckets - exact));
     return first + (wide < buckets ? wide : buckets - 1);
 }

@@ -1,6 +1,6 @@
-#include <math.h>
 #include <string.h>
 
+#include "core/math.h"
 #include "tensor/op.h"
 #include "tensor/threads.h"
 
@@ -28,8 +28,8 @@ const tw_rotation *tw_rotation_of(tw_tape *tape, const float *frequencies, size_
         for (size_t i = 0; i < pairs; i++) {
             /* The angle in fp32, as models are trained with it; far out that is coarse. */
             float angle = (float)batch->positions[r] * frequencies[i];
-            rotation->cosine[r * pairs + i] = (float)cos((double)angle);
-            rotation->sine[r * pairs + i] = (float)sin((double)angle);
+            rotation->cosine[r * pairs + i] = (float)tw_cos((double)angle);
+            rotation->sine[r * pairs + i] = (float)tw_sin((double)angle);
         }
     return rotation;
 }
