@@ -1,12 +1,15 @@
 #include "core/available.h"
 
 #include <inttypes.h>
+#include <omp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core/memory.h"
+#include "core/start.h"
 
 /* What the two versions of control groups call the same things. */
 typedef struct version {
@@ -22,7 +25,7 @@ static const version versions[] = {
     {"/sys/fs/cgroup", "memory.max", "memory.current", {"inactive_file", "active_file"}},
 };
 
-/* The first number behind `field` at the start of a line, NULL: in the first line; `otherwise` when
+/* The first number after `field` at the start of a line, NULL: in the first line; `otherwise` when
  * there is none ("max"). */
 static uint64_t number_in(const char *path, const char *field, uint64_t otherwise)
 {
@@ -132,7 +135,23 @@ size_t tw_memory_available_in(const char *root)
     return least < SIZE_MAX ? (size_t)least : SIZE_MAX;
 }
 
+/* What a limit of the process leaves of a size in /proc/self/status. Threads still want stacks, and
+ * OpenBLAS its buffers: one for each of its threads and one for the caller. */
+static size_t left_by_limit(int resource, const char *size)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    const uint64_t stack = 8 << 20, threads = (uint64_t)omp_get_max_threads() + 1;
+    const uint64_t used = number_in("/proc/self/status", size, 0) * 1024;
+    const uint64_t taken = used + threads * (stack + TW_BLAS_BUFFER);
+    return limit.rlim_cur > taken ? (size_t)(limit.rlim_cur - taken) : 0;
+}
+
 size_t tw_memory_available(void)
 {
-    return tw_memory_available_in("");
+    const size_t sizes[] = {tw_memory_available_in(""), left_by_limit(RLIMIT_AS, "VmSize"),
+                            left_by_limit(RLIMIT_DATA, "VmData")};
+    const size_t process = sizes[1] < sizes[2] ? sizes[1] : sizes[2];
+    return sizes[0] < process ? sizes[0] : process;
 }

@@ -1,10 +1,13 @@
 #include "core/common.h"
 
-#ifdef _OPENMP
 #include <malloc.h>
 #include <omp.h>
-#include <stdlib.h>
-#endif
+
+#include "core/error.h"
+#include "core/start.h"
+
+/* Links core/start.c, which acts before main. */
+static void (*const started)(int, char **, char **) __attribute__((used)) = tw_before_libraries;
 
 /* By default glibc keeps more and more of what is freed, by the sizes that it has seen. What a plan
  * says is only taken when large memory goes back as soon as it is free. */
@@ -15,26 +18,22 @@ static void give_back_what_is_large(void)
 #endif
 }
 
+/* As many threads as are asked for must be as many as run: OpenBLAS shares out its work before the
+ * threads start, and waits for all shares. */
+static void set_threads(int64_t wanted)
+{
+    const int limit = omp_get_thread_limit();
+    int threads = wanted > 0 ? (int)wanted : omp_get_max_threads();
+    if (omp_get_dynamic())
+        tw_warn("OMP_DYNAMIC is ignored: the number of threads has to be fixed");
+    if (threads > limit && wanted > 0)
+        tw_warn("OMP_THREAD_LIMIT allows %d of the %d threads asked for", limit, threads);
+    omp_set_dynamic(0);
+    omp_set_num_threads(threads < limit ? threads : limit);
+}
+
 void tw_common_apply(const tw_common *common)
 {
     give_back_what_is_large();
-#ifdef _OPENMP
-    /* Without a number, OpenMP's own default stands: the cores this process may
-     * run on, or OMP_NUM_THREADS. */
-    if (common->threads > 0)
-        omp_set_num_threads((int)common->threads);
-#else
-    (void)common;
-#endif
+    set_threads(common->threads);
 }
-
-/* Threads that wait for each other by spinning halve each other's speed as soon as the
- * machine has other work to do; sleeping costs microseconds a region. OpenMP reads its
- * environment before main, hence so early. The user's own setting holds. */
-static void wait_asleep(void)
-{
-    setenv("OMP_WAIT_POLICY", "passive", 0);
-}
-
-__attribute__((section(".preinit_array"),
-               used)) static void (*const before_libraries)(void) = wait_asleep;

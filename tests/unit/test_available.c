@@ -7,6 +7,7 @@
 /* cmocka wants the four above. */
 #include <cmocka.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "core/available.h"
@@ -98,6 +99,29 @@ static void version_2_sets_limits(void **state)
     assert_int_equal(1024 * MB, tw_memory_available_in("."));
 }
 
+static size_t available_under(int resource, size_t bytes)
+{
+    struct rlimit before, limit;
+    assert_int_equal(0, getrlimit(resource, &before));
+    limit = before;
+    limit.rlim_cur = bytes;
+    assert_int_equal(0, setrlimit(resource, &limit));
+    const size_t available = tw_memory_available();
+    assert_int_equal(0, setrlimit(resource, &before));
+    return available;
+}
+
+/* A limit of 64 TB, above what sanitizers map, leaves something; one of 2 MB nothing. */
+static void limits_of_the_process_hold(void **state)
+{
+    (void)state;
+    static const int resources[] = {RLIMIT_AS, RLIMIT_DATA};
+    for (int i = 0; i < 2; i++) {
+        assert_true(available_under(resources[i], (size_t)1 << 46) > MB);
+        assert_int_equal(0, available_under(resources[i], 2 * MB));
+    }
+}
+
 static const tw_plan_advice advice = {"a smaller --batch-size", "--lora"};
 
 static tw_plan example(void)
@@ -167,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_system_says, enter, scratch_leave),
         cmocka_unit_test_setup_teardown(version_1_sets_limits, enter, scratch_leave),
         cmocka_unit_test_setup_teardown(version_2_sets_limits, enter, scratch_leave),
+        cmocka_unit_test(limits_of_the_process_hold),
         cmocka_unit_test(a_plan_is_told),
         cmocka_unit_test(what_helps_is_said),
         cmocka_unit_test(too_many_bytes_to_count_do_not_fit),
