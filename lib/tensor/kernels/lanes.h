@@ -111,6 +111,19 @@ static inline tw_lanes tw_join_quads(const tw_quad *from)
 #endif
 }
 
+/* Rows and columns of four quads change places. */
+static inline void tw_transpose_quad(tw_quad *x)
+{
+    const tw_quad a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
+    const tw_quad b = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
+    const tw_quad c = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+    const tw_quad d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+    x[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    x[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    x[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    x[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+}
+
 /* In each quad of four vectors, rows and columns change places: what was number i in the quad of
  * x[j] becomes number j in that of x[i]. */
 static inline void tw_transpose_quads(tw_lanes *x)
@@ -130,14 +143,7 @@ static inline void tw_transpose_quads(tw_lanes *x)
     x[2] = _mm256_shuffle_ps(b, d, 0x44);
     x[3] = _mm256_shuffle_ps(b, d, 0xEE);
 #else
-    const tw_lanes a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
-    const tw_lanes b = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
-    const tw_lanes c = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
-    const tw_lanes d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
-    x[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
-    x[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
-    x[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
-    x[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+    tw_transpose_quad(x);
 #endif
 }
 

@@ -112,38 +112,73 @@ static void multiply_edge(size_t rows, size_t columns, const tile *t)
         memcpy(t->c + i * t->ldc, sums + i * PANEL, columns * sizeof *sums);
 }
 
-/* to[depth, rows] of op(A) from `row` on, over a block's depth. */
-static void pack_tile(const tw_product *p, size_t row, size_t rows, const block *at, float *to)
+/* Four rows of A, from `from` on, become numbers `at` to `at` + 3 of the depths of a packed tile;
+ * returns how many depths there were fours of. */
+INLINE size_t pack_four(const float *from, size_t lda, size_t depth, size_t at, float *to)
 {
-    const size_t first = at->first, depth = at->depth;
-    if (p->transpose_a) {
-        const float *from = p->a + first * p->lda + row;
-        if (rows == TILE_ROWS)
-            for (size_t l = 0; l < depth; l++)
-                memcpy(to + l * TILE_ROWS, from + l * p->lda, TILE_ROWS * sizeof *to);
-        else
-            for (size_t l = 0; l < depth; l++)
-                memcpy(to + l * rows, from + l * p->lda, rows * sizeof *to);
-        return;
+    size_t l = 0;
+    for (; l + 4 <= depth; l += 4) {
+        tw_quad x[4];
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++)
+            x[i] = tw_load_quad(from + i * lda + l);
+        tw_transpose_quad(x);
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++)
+            memcpy(to + (l + i) * TILE_ROWS + at, &x[i], sizeof *x);
     }
-    const float *from = p->a + row * p->lda + first;
+    return l;
+}
+
+/* Rows of A that lie along the depth, four at a time; the last four may overlap those before. */
+static void pack_whole_tile(const float *from, size_t lda, size_t depth, float *to)
+{
+    size_t packed = 0;
+#pragma GCC unroll 4
+    for (size_t at = 0; at < TILE_ROWS; at += 4) {
+        const size_t first = at + 4 <= TILE_ROWS ? at : TILE_ROWS - 4;
+        packed = pack_four(from + first * lda, lda, depth, first, to);
+    }
+    for (size_t l = packed; l < depth; l++)
+        for (size_t i = 0; i < TILE_ROWS; i++)
+            to[l * TILE_ROWS + i] = from[i * lda + l];
+}
+
+static void pack_tile(size_t rows, size_t depth, const float *from, size_t lda, float *to)
+{
     if (rows == TILE_ROWS) {
-        for (size_t l = 0; l < depth; l++)
-#pragma GCC unroll 12
-            for (size_t i = 0; i < TILE_ROWS; i++)
-                to[l * TILE_ROWS + i] = from[i * p->lda + l];
+        pack_whole_tile(from, lda, depth, to);
         return;
     }
     for (size_t i = 0; i < rows; i++)
         for (size_t l = 0; l < depth; l++)
-            to[l * rows + i] = from[i * p->lda + l];
+            to[l * rows + i] = from[i * lda + l];
 }
 
+/* A that is stored by depth: row after row, cut into tiles. */
+static void pack_transposed(const tw_product *p, const block *at, float *to)
+{
+    const size_t whole = at->rows / TILE_ROWS * TILE_ROWS, rest = at->rows - whole;
+    for (size_t l = 0; l < at->depth; l++) {
+        const float *from = p->a + (at->first + l) * p->lda + at->row;
+        for (size_t i = 0; i < whole; i += TILE_ROWS)
+            memcpy(to + i * at->depth + l * TILE_ROWS, from + i, TILE_ROWS * sizeof *to);
+        for (size_t i = 0; i < rest; i++)
+            to[whole * at->depth + l * rest + i] = from[whole + i];
+    }
+}
+
+/* A block of op(A), as tiles [depth, rows of the tile]. */
 static void pack_rows(const tw_product *p, const block *at, float *to)
 {
+    if (p->transpose_a) {
+        pack_transposed(p, at, to);
+        return;
+    }
     for (size_t i = 0; i < at->rows; i += TILE_ROWS) {
         const size_t count = at->rows - i < TILE_ROWS ? at->rows - i : TILE_ROWS;
-        pack_tile(p, at->row + i, count, at, to + i * at->depth);
+        pack_tile(count, at->depth, p->a + (at->row + i) * p->lda + at->first, p->lda,
+                  to + i * at->depth);
     }
 }
 
