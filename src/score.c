@@ -7,6 +7,7 @@
 
 #include "core/common.h"
 #include "core/error.h"
+#include "core/math.h"
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/progress.h"
@@ -127,7 +128,7 @@ static int write_record(run *run, const tw_record *record, size_t row)
         const tw_column *column = measures->columns[c];
         const size_t at = row * measures->stride + measures->places[c];
         const double found = run->sheets[0].values[at];
-        const double value = column->exponential ? exp(found) : found;
+        const double value = column->exponential ? tw_exp(found) : found;
         if (run->sheets[0].weights[at] != 0)
             json_object_set_new(metrics_found, column->name,
                                 isfinite(value) ? json_real(value) : json_null());

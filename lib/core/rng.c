@@ -1,4 +1,5 @@
 #include "core/rng.h"
+#include "core/math.h"
 
 #include <assert.h>
 #include <math.h>
@@ -63,8 +64,8 @@ double tw_normal(uint64_t seed, tw_purpose purpose, uint64_t a, uint32_t b, uint
     uint64_t bits[2];
     draw(seed, purpose, a, b, c, bits);
     /* 1 - u is in (0, 1], so the logarithm is finite. */
-    double radius = sqrt(-2 * log(1 - unit(bits[0])));
-    return radius * cos(6.283185307179586477 * unit(bits[1]));
+    double radius = sqrt(-2 * tw_log(1 - unit(bits[0])));
+    return radius * tw_cos(6.283185307179586477 * unit(bits[1]));
 }
 
 void tw_permutation(uint64_t seed, tw_purpose purpose, uint64_t a, uint32_t b, size_t count,

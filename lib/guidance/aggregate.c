@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/math.h"
+
 static double mean_length(const size_t *lengths, size_t count)
 {
     double total = 0;
@@ -30,10 +32,10 @@ static double largest(const float *rewards, size_t length, double rate)
 /* log sum_t exp(rate r_t) */
 static double log_sum_exp(const float *rewards, size_t length, double rate)
 {
-    double most = largest(rewards, length, rate), total = exp(rate * (double)rewards[0] - most);
+    double most = largest(rewards, length, rate), total = tw_exp(rate * (double)rewards[0] - most);
     for (size_t t = 1; t < length; t++)
-        total += exp(rate * (double)rewards[t] - most);
-    return most + log(total);
+        total += tw_exp(rate * (double)rewards[t] - most);
+    return most + tw_log(total);
 }
 
 static double score(const tw_aggregate *aggregate, const float *rewards, size_t length, double c)
@@ -69,7 +71,7 @@ static void soft_gradient(const float *rewards, size_t length, double rate, doub
 {
     double log_total = log_sum_exp(rewards, length, rate);
     for (size_t t = 0; t < length; t++)
-        d_rewards[t] = (float)(d * exp(rate * (double)rewards[t] - log_total));
+        d_rewards[t] = (float)(d * tw_exp(rate * (double)rewards[t] - log_total));
 }
 
 static void flat_gradient(size_t length, double d, float *d_rewards)

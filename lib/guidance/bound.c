@@ -2,17 +2,19 @@
 
 #include <math.h>
 
+#include "core/math.h"
+
 static const double MIN = 1e-8, MAX = 1;
 
 static double softplus(double x)
 {
-    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+    return x > 0 ? x + tw_log1p(tw_exp(-x)) : tw_log1p(tw_exp(x));
 }
 
 static double sigmoid(double x)
 {
     /* exp of a negative number only: nothing overflows. */
-    double small = exp(-fabs(x));
+    double small = tw_exp(-fabs(x));
     return (x < 0 ? small : 1) / (1 + small);
 }
 

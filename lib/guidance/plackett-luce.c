@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "core/math.h"
 #include "core/rng.h"
 
 static bool before(const double *scores, uint32_t a, uint64_t key_a, uint32_t b, uint64_t key_b)
@@ -38,7 +39,7 @@ double tw_plackett_luce_top(const double *e, const uint32_t *order, size_t count
     for (size_t k = count; k-- > 0;) {
         double value = e[order[k]];
         double most = fmax(rest, value);
-        rest = most + log(exp(rest - most) + exp(value - most));
+        rest = most + tw_log(tw_exp(rest - most) + tw_exp(value - most));
         if (d_e)
             d_e[order[k]] = 0;
         if (k >= known)
@@ -47,9 +48,9 @@ double tw_plackett_luce_top(const double *e, const uint32_t *order, size_t count
         if (!d_e)
             continue;
         /* Choice k adds exp(e - rest) to every generation that was still there. */
-        d_e[order[k]] = exp(value - rest) - 1;
+        d_e[order[k]] = tw_exp(value - rest) - 1;
         for (size_t i = k + 1; i < count; i++)
-            d_e[order[i]] += exp(e[order[i]] - rest);
+            d_e[order[i]] += tw_exp(e[order[i]] - rest);
     }
     return loss;
 }

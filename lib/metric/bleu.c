@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/math.h"
+
 void tw_bleu_count(tw_ngrams *scratch, const tw_words *reference, const tw_words *candidate,
                    double *counts)
 {
@@ -27,7 +29,7 @@ static double mean_logarithm(const double *counts, bool effective)
             smooth *= 2;
             matches = 1 / smooth;
         }
-        sum += log(100 * matches / counts[TW_BLEU_TOTALS + order]);
+        sum += tw_log(100 * matches / counts[TW_BLEU_TOTALS + order]);
     }
     if (order < TW_BLEU_ORDERS && !effective)
         return -INFINITY;
@@ -40,7 +42,7 @@ static double value(const double *counts, bool effective)
         return 0; /* no word matches, so nothing does */
     const double given = counts[TW_BLEU_TOTALS], wanted = counts[TW_BLEU_REFERENCE];
     const double brevity = given < wanted ? 1 - wanted / given : 0;
-    return exp(brevity + mean_logarithm(counts, effective));
+    return tw_exp(brevity + mean_logarithm(counts, effective));
 }
 
 double tw_bleu_sentence(const double *counts)

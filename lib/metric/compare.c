@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/math.h"
 #include "core/memory.h"
 #include "core/rng.h"
 
@@ -46,7 +47,7 @@ static void fill(table *t, const tw_system *a, const tw_system *b, tw_comparison
 static double mean(const table *t, size_t column, double value, double weight)
 {
     const double ratio = value / weight; /* NaN of nothing */
-    return t->exponential[column] ? exp(ratio) : ratio;
+    return t->exponential[column] ? tw_exp(ratio) : ratio;
 }
 
 static double mean_a(const table *t, const double *sums, size_t column)

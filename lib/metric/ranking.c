@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "core/math.h"
 #include "core/memory.h"
 
 static int sign(double a, double b)
@@ -46,7 +47,7 @@ static double discounted(place *places, size_t count)
         double gain = 0, discount = 0;
         for (next = i; next < count && places[next].by == places[i].by; next++) {
             gain += places[next].gain;
-            discount += 1 / log2((double)next + 2);
+            discount += 1 / tw_log2((double)next + 2);
         }
         sum += gain * discount / (double)(next - i);
     }

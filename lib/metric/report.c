@@ -5,12 +5,14 @@
 #include <stdio.h>
 
 #include "core/error.h"
+#include "core/math.h"
 
 static tw_interval shown(const tw_report *report, size_t i)
 {
     tw_interval interval = report->intervals[i];
     if (report->columns[i]->exponential)
-        interval = (tw_interval){exp(interval.mean), exp(interval.low), exp(interval.high)};
+        interval =
+            (tw_interval){tw_exp(interval.mean), tw_exp(interval.low), tw_exp(interval.high)};
     return interval;
 }
 

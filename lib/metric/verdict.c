@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "core/math.h"
+
 /* A right label earns more than a wrong one costs. */
 #define RIGHT 200.0
 #define WRONG 180.0
@@ -18,8 +20,8 @@ double tw_class_gap(const float *logits, size_t classes, size_t label)
             rival = fmax(rival, (double)logits[c]);
     }
     for (size_t c = 0; c < classes; c++)
-        sum += exp((double)logits[c] - most);
-    return (exp((double)logits[label] - most) - exp(rival - most)) / sum;
+        sum += tw_exp((double)logits[c] - most);
+    return (tw_exp((double)logits[label] - most) - tw_exp(rival - most)) / sum;
 }
 
 tw_verdict tw_verdict_of(const double *gaps, size_t count)

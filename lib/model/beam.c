@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/math.h"
 #include "core/memory.h"
+#include "tensor/kernels/functions.h"
 #include "tensor/kernels/kernels.h"
 
 /* A token that a beam may go on with. */
@@ -137,7 +139,7 @@ int tw_beams_look(tw_beams *beams, size_t beam, const float *logits, size_t voca
     float *values = tw_realloc(NULL, 2 * vocab_size, sizeof *values);
     float *logprobs = values + vocab_size, max = tw_row_max(logits, vocab_size);
     memcpy(values, logits, vocab_size * sizeof *values);
-    float log_sum = max + logf(tw_row_exp(values, vocab_size, max));
+    float log_sum = max + tw_logf(tw_row_exp(values, vocab_size, max));
     for (size_t i = 0; i < vocab_size; i++)
         values[i] = logprobs[i] = logits[i] - log_sum;
     if (task->repetition_penalty != 1) {
@@ -163,7 +165,7 @@ int tw_beams_look(tw_beams *beams, size_t beam, const float *logits, size_t voca
 
 static double score_of(const tw_beams *beams, double sum, size_t length)
 {
-    return sum / pow((double)length, beams->task.options.length_penalty);
+    return sum / tw_pow((double)length, beams->task.options.length_penalty);
 }
 
 static void drop_worst(tw_beams *beams)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/math.h"
 #include "model/config.h"
 
 /* A positive number that must be there. */
@@ -83,7 +84,7 @@ static double stretch(const tw_rope_config *rope, double frequency)
 void tw_rope_frequencies(const tw_rope_config *rope, size_t head_size, float *frequencies)
 {
     for (size_t i = 0; i < head_size / 2; i++) {
-        double frequency = pow(rope->theta, -2.0 * (double)i / (double)head_size);
+        double frequency = tw_pow(rope->theta, -2.0 * (double)i / (double)head_size);
         frequencies[i] = (float)stretch(rope, frequency);
     }
 }

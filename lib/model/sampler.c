@@ -207,7 +207,7 @@ tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const 
                         const tw_stops *forbidden, double uniform)
 {
     float max = tw_row_max(logits, vocabulary);
-    float log_sum = max + logf(tw_row_exp_sum(logits, vocabulary, max));
+    float log_sum = max + tw_logf(tw_row_exp_sum(logits, vocabulary, max));
     if (!isfinite(log_sum)) /* one that is not a number makes the sum none */
         return (tw_draw){-1, log_sum};
     make_room(sampler, vocabulary);

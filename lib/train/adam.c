@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/math.h"
 #include "core/memory.h"
 
 const tw_adam_options tw_adam_defaults = {
@@ -82,8 +83,8 @@ void tw_adam_step(tw_adam *adam, double learning_rate, double scale)
     const tw_adam_options *options = &adam->options;
     const tw_params *params = adam->params;
     adam->step++;
-    double correction1 = 1 - pow(options->beta1, (double)adam->step);
-    double correction2 = 1 - pow(options->beta2, (double)adam->step);
+    double correction1 = 1 - tw_pow(options->beta1, (double)adam->step);
+    double correction2 = 1 - tw_pow(options->beta2, (double)adam->step);
     update plain = {.scale = (float)scale,
                     .beta2 = (float)options->beta2,
                     .rest1 = (float)(1 - options->beta1),

@@ -1,18 +1,18 @@
 #include "train/objective.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/rng.h"
 #include "model/prompt.h"
+#include "tensor/kernels/functions.h"
 
 void tw_token_weights(tw_token_weight kind, double scale, float *rewards, size_t length)
 {
     if (kind == TW_WEIGHT_EXP)
         for (size_t t = 0; t < length; t++)
-            rewards[t] = expf((float)scale * rewards[t]);
+            rewards[t] = tw_expf((float)scale * rewards[t]);
     if (kind == TW_WEIGHT_REWARD_TO_GO)
         for (size_t t = length - 1; t-- > 0;)
             rewards[t] += rewards[t + 1];

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/error.h"
+#include "core/math.h"
 
 static double worst(bool maximise)
 {
@@ -70,7 +71,7 @@ double tw_schedule_rate(const tw_schedule *schedule, uint64_t step)
     if (schedule->kind == TW_SCHEDULE_LINEAR)
         return peak * (1 - way(schedule, step));
     if (schedule->kind == TW_SCHEDULE_COSINE)
-        return peak * 0.5 * (1 + cos(M_PI * way(schedule, step)));
+        return peak * 0.5 * (1 + tw_cos(M_PI * way(schedule, step)));
     return peak;
 }
 
