@@ -103,23 +103,27 @@ static const tw_usage usage = {
     .options = options,
 };
 
+/* An update under way. */
+typedef struct update {
+    const tw_example **examples;        /* [batch_size * accumulate] */
+    double mle_size;                    /* of them, tw_mle_size */
+    tw_drawn drawn;                     /* empty where nothing is */
+    tw_objective_report given, samples; /* of references and of what was drawn */
+} update;
+
 typedef struct run {
     tw_learner learner;
     tw_guidance *guidance;
     tw_data data, valid;
     tw_written *written; /* NULL: validation is by nll */
     tw_order order;
-    const tw_example **batch; /* [batch_size] */
-    size_t new_tokens;        /* of a sample drawn in a step */
+    update update;
+    size_t new_tokens; /* of a sample drawn in a step */
 } run;
 
-static const tw_example *const *batch_of(run *run, uint64_t pass)
+static size_t update_size(void)
 {
-    uint64_t epoch;
-    for (int64_t i = 0; i < train.batch_size; i++)
-        run->batch[i] = &run->data.examples[tw_order_at(
-            &run->order, pass * (uint64_t)train.batch_size + (uint64_t)i, &epoch)];
-    return run->batch;
+    return (size_t)train.batch_size * (size_t)train.accumulate;
 }
 
 static bool draws(void)
@@ -128,54 +132,75 @@ static bool draws(void)
            (objective == OBJECTIVE_WEIGHTED_MLE && (pg_weight > 0 || entropy_weight > 0));
 }
 
-static int add_samples_term(run *run, const tw_example *const *batch, uint64_t pass,
-                            tw_objective_report *report)
+/* Its examples, and what its passes have in common. */
+static int begin_update(run *run, uint64_t number)
 {
-    tw_reinforce_options reinforce = {
-        .pg_weight = objective == OBJECTIVE_REINFORCE ? 1 : pg_weight,
-        .entropy_weight = entropy_weight,
-        .seed = (uint64_t)common.seed,
-        .pass = pass,
-    };
-    tw_objective_report drawn;
-    if (tw_reinforce(&run->learner, batch, (size_t)train.batch_size, &reinforce, &drawn) < 0)
-        return -1;
-    if (objective == OBJECTIVE_REINFORCE) {
-        *report = drawn;
-    } else {
-        report->loss += drawn.loss;
-        report->entropy = drawn.entropy;
-        report->rows += drawn.rows;
-    }
-    return 0;
+    update *update = &run->update;
+    const size_t count = update_size();
+    uint64_t epoch;
+    for (size_t i = 0; i < count; i++)
+        update->examples[i] =
+            &run->data.examples[tw_order_at(&run->order, number * count + i, &epoch)];
+    update->mle_size = tw_mle_size(&run->learner, update->examples, count);
+    update->given = update->samples = (tw_objective_report){0};
+    tw_drawn_free(&update->drawn);
+    return draws() ? tw_draw_samples(&run->learner, update->examples, count, (uint64_t)common.seed,
+                                     number, &update->drawn)
+                   : 0;
 }
 
-static void log_report(json_t *log, const tw_objective_report *report)
+/* The loss's share of the examples from `first` on. */
+static double learn(run *run, size_t first)
 {
+    update *update = &run->update;
+    const size_t count = (size_t)train.batch_size;
+    const tw_example *const *examples = update->examples + first;
+    const tw_reinforce_options reinforce = {
+        .pg_weight = objective == OBJECTIVE_REINFORCE ? 1 : pg_weight,
+        .entropy_weight = entropy_weight,
+    };
+    double loss = 0;
+    if (objective == OBJECTIVE_MLE)
+        loss += tw_mle(&run->learner, examples, count, update->mle_size, &update->given);
+    else if (objective == OBJECTIVE_WEIGHTED_MLE)
+        loss += tw_weighted_mle(&run->learner, examples, count, update_size(), &update->given);
+    if (draws())
+        loss +=
+            tw_reinforce(&run->learner, &update->drawn, first, count, &reinforce, &update->samples);
+    return loss;
+}
+
+static double mean(double sum, uint64_t count)
+{
+    return count > 0 ? sum / (double)count : 0;
+}
+
+/* Of references where there are some; the entropy is that of what was drawn, where that is. */
+static void log_update(json_t *log, const update *update)
+{
+    const tw_objective_report *drawn = &update->samples;
+    const tw_objective_report *main = objective == OBJECTIVE_REINFORCE ? drawn : &update->given;
+    const tw_objective_report *varied = draws() ? drawn : main;
     if (!log)
         return;
-    json_object_set_new(log, "nll", json_real(report->nll));
-    json_object_set_new(log, "entropy", json_real(report->entropy));
-    json_object_set_new(log, "length", json_real(report->length));
+    json_object_set_new(log, "nll", json_real(mean(main->nll, main->tokens)));
+    json_object_set_new(log, "entropy", json_real(mean(varied->entropy, varied->tokens)));
+    json_object_set_new(log, "length", json_real(mean((double)main->tokens, main->completions)));
     if (objective != OBJECTIVE_MLE)
-        json_object_set_new(log, "reward", json_real(report->reward));
+        json_object_set_new(log, "reward", json_real(mean(main->reward, main->tokens)));
 }
 
 static int pass(void *context, uint64_t pass, tw_pass *out)
 {
     run *run = context;
-    const tw_example *const *batch = batch_of(run, pass);
-    size_t count = (size_t)train.batch_size;
-    tw_objective_report report = {0};
-    if (objective == OBJECTIVE_MLE)
-        report = tw_mle(&run->learner, batch, count);
-    else if (objective == OBJECTIVE_WEIGHTED_MLE)
-        report = tw_weighted_mle(&run->learner, batch, count);
-    if (draws() && add_samples_term(run, batch, pass, &report) < 0)
+    const update *update = &run->update;
+    const uint64_t passes = (uint64_t)train.accumulate, place = pass % passes;
+    if (place == 0 && begin_update(run, pass / passes) < 0)
         return -1;
-    out->loss = report.loss;
-    out->tokens = report.rows;
-    log_report(out->log, &report);
+    const uint64_t before = update->given.rows + update->samples.rows;
+    out->loss = learn(run, place * (size_t)train.batch_size);
+    out->tokens = update->given.rows + update->samples.rows - before;
+    log_update(out->log, update);
     return 0;
 }
 
@@ -188,8 +213,8 @@ static int validate(void *context, uint64_t step, tw_validation *out)
     for (size_t i = 0; i < run->valid.count;) {
         size_t n = 0;
         for (; n < (size_t)train.batch_size && i < run->valid.count; n++)
-            run->batch[n] = &run->valid.examples[i++];
-        tw_nll(&run->learner, run->batch, n, &nll, &tokens);
+            run->update.examples[n] = &run->valid.examples[i++];
+        tw_nll(&run->learner, run->update.examples, n, &nll, &tokens);
     }
     out->value = nll / (double)tokens;
     json_object_set_new(out->measures, "nll", json_real(out->value));
@@ -257,6 +282,28 @@ static int open_models(run *run)
     return 0;
 }
 
+/* Whether there is anything that a loss could be the mean of. */
+static bool has_tokens(const tw_data *data)
+{
+    for (size_t i = 0; i < data->count; i++)
+        if (data->examples[i].completion.count > 0)
+            return true;
+    return false;
+}
+
+static int check_data(const run *run, bool needs_completion)
+{
+    if (run->data.count == 0)
+        return tw_fail("no records to train on");
+    if (valid_path && run->valid.count == 0)
+        return tw_fail("%s: no records to validate on", valid_path);
+    if (needs_completion && prompt_weight <= 0 && !has_tokens(&run->data))
+        return tw_fail("no completion has a token to learn from");
+    if (valid_path && !has_tokens(&run->valid))
+        return tw_fail("%s: no completion has a token to validate on", valid_path);
+    return 0;
+}
+
 static int load_data(run *run, char **files, int count)
 {
     bool needs_completion = objective != OBJECTIVE_REINFORCE;
@@ -270,13 +317,11 @@ static int load_data(run *run, char **files, int count)
         data.encoding.max_completion_tokens = run->new_tokens;
     if (tw_data_load_texts(&run->data, files, count, &data, needs_completion) < 0)
         return -1;
-    if (run->data.count == 0)
-        return tw_fail("no records to train on");
     char *valid[] = {(char *)valid_path};
     if (valid_path && tw_data_load_texts(&run->valid, valid, 1, &data, true) < 0)
         return -1;
-    if (valid_path && run->valid.count == 0)
-        return tw_fail("%s: no records to validate on", valid_path);
+    if (check_data(run, needs_completion) < 0)
+        return -1;
     if (!common.quiet && run->data.counts.prompts_cut + run->data.counts.completions_cut)
         tw_warn("of %" PRIu64 " records %" PRIu64 " prompts and %" PRIu64
                 " completions were cut to fit",
@@ -335,7 +380,7 @@ static void prepare(run *run)
     learner->decode = (tw_decode_options){
         .sampling = sampling, .max_new_tokens = run->new_tokens, .batch_tokens = BATCH_TOKENS};
     tw_order_init(&run->order, (uint64_t)common.seed, run->data.count);
-    run->batch = tw_alloc((size_t)train.batch_size, sizeof(tw_example *));
+    run->update.examples = tw_alloc(update_size(), sizeof *run->update.examples);
 }
 
 static int run_training(run *run)
@@ -364,7 +409,8 @@ static int run_training(run *run)
 static void close_run(run *run)
 {
     tw_order_free(&run->order);
-    free(run->batch);
+    tw_drawn_free(&run->update.drawn);
+    free(run->update.examples);
     tw_data_free(&run->data);
     tw_data_free(&run->valid);
     tw_learner_free(&run->learner);

@@ -59,8 +59,10 @@ static const tw_option options[] = {
      "generations of a visit to a group, drawn at random from its own; 0 for all", 0, 65536, NULL,
      0},
     {"equal-scores", 0, TW_CHOICE, &equal_scores, NULL,
-     "what to do with a group whose scores are all equal: they prefer nothing, so skip it; or keep "
-     "it, its order drawn at random like that of all ties; or refuse it as an error",
+     "what to do with a group whose scores are all equal, or that has a generation which, cut to "
+     "fit, is equal to another of another score: it prefers nothing, so skip it; or keep it, ties "
+     "in "
+     "an order drawn at random; or refuse it as an error",
      0, 0, "skip|keep|refuse", 0},
     {"valid", 0, TW_TEXT, &valid_path, "FILE",
      "held-out groups; the weights with the lowest loss on them are kept", 0, 0, NULL,
@@ -99,22 +101,22 @@ typedef struct run {
     tw_order order;
     tw_aligner learning, measuring;
     tw_visit *visits; /* [batch_size] */
-    tw_pairs pairs;   /* of the passes of one update */
+    tw_pairs pairs;   /* of the update's passes so far */
 } run;
 
 static int pass(void *context, uint64_t pass, tw_pass *out)
 {
     run *run = context;
-    size_t count = (size_t)train.batch_size;
+    size_t count = (size_t)train.batch_size, all = count * (size_t)train.accumulate;
     for (size_t i = 0; i < count; i++) {
         tw_visit *visit = &run->visits[i];
         visit->index = tw_order_at(&run->order, pass * count + i, &visit->number);
         visit->group = &run->data.groups[visit->index];
     }
     tw_alignment sums = {0};
-    tw_align(&run->learning, run->visits, count, &sums);
-    out->loss = sums.loss / (double)count;
-    out->tokens += sums.rows;
+    tw_align(&run->learning, run->visits, count, all, &sums);
+    out->loss = sums.loss / (double)all;
+    out->tokens = sums.rows;
     if (pass % (uint64_t)train.accumulate == 0)
         run->pairs = (tw_pairs){0};
     run->pairs.right += sums.pairs.right;
@@ -142,7 +144,7 @@ static int validate(void *context, uint64_t step, tw_validation *out)
         size_t n = 0;
         for (; n < (size_t)train.batch_size && i < count; n++, i++)
             run->visits[n] = (tw_visit){&groups[i], (uint32_t)i, TW_VISIT_VALIDATION};
-        tw_align(&run->measuring, run->visits, n, &sums);
+        tw_align(&run->measuring, run->visits, n, n, &sums);
     }
     out->value = sums.loss / (double)sums.groups;
     if (sums.pairs.count > 0)
@@ -219,12 +221,21 @@ static int load_groups(tw_data *data, const tw_model *model, char **files, int c
     if (tw_data_load_groups(data, files, count, &load) < 0)
         return -1;
     size_t all = data->count, equal = equal_scores == EQUAL_SKIP ? tw_data_drop_equal(data) : 0;
+    const tw_data_counts *counts = &data->counts;
+    if (data->count == 0 && counts->merged > 0)
+        return tw_fail("all %zu groups have equal scores or, cut to fit, equal generations "
+                       "(%" PRIu64 "): there is no preference to learn from",
+                       all, counts->merged);
     if (data->count == 0 && all > 0)
         return tw_fail("all %zu groups have equal scores: there is no preference to learn from",
                        all);
-    if (equal > 0 && !common.quiet)
-        tw_warn("%zu of %zu groups have equal scores and were skipped", equal, all);
-    const tw_data_counts *counts = &data->counts;
+    if (equal > counts->merged && !common.quiet)
+        tw_warn("%zu of %zu groups have equal scores and were skipped",
+                equal - (size_t)counts->merged, all);
+    if (equal > 0 && counts->merged > 0 && !common.quiet)
+        tw_warn("%" PRIu64 " of %zu groups have generations that are equal once cut to fit, and "
+                "were skipped",
+                counts->merged, all);
     if (counts->prompts_cut + counts->completions_cut > 0 && !common.quiet)
         tw_warn("%" PRIu64 " prompts and %" PRIu64 " generations were cut to fit",
                 counts->prompts_cut, counts->completions_cut);

@@ -32,7 +32,7 @@ static int add_samples(tw_sequences *sequences, size_t i, const tw_record *recor
     for (size_t k = 0; k < count; k++) {
         json_t *sample = json_array_get(record->samples, k);
         tw_sequence *sequence = append(sequences, i, sample);
-        if (tw_encode_sample(&options->encoding, sample, options->encoded, &sequence->ids) != 0)
+        if (tw_encode_sample(&options->encoding, sample, options->encoded, &sequence->ids) < 0)
             return tw_fail_in("samples[%zu]", k);
     }
     return 0;
@@ -46,7 +46,7 @@ static int add_completion(tw_sequences *sequences, size_t i, const tw_record *re
         return tw_fail("expected samples or %s, got neither", field);
     tw_sequence *sequence = append(sequences, i, record->json);
     if (tw_encode_completion(&options->encoding, record->completion, options->encoded,
-                             &sequence->ids) != 0)
+                             &sequence->ids) < 0)
         return tw_fail_in("%s", field);
     if (sequence->ids.count == 0)
         return tw_fail("%s: no tokens: expected at least one", field);

@@ -106,7 +106,8 @@ static void align_one(const tw_aligner *aligner, const tw_visit *visit, const pa
     tw_aggregate_gradient(aggregate, rewards, part->lengths, part->count, d_e, d_rewards);
 }
 
-void tw_align(tw_aligner *aligner, const tw_visit *visits, size_t count, tw_alignment *sums)
+void tw_align(tw_aligner *aligner, const tw_visit *visits, size_t count, size_t update_size,
+              tw_alignment *sums)
 {
     tw_tape *tape = aligner->tape;
     tw_tape_reset(tape);
@@ -119,7 +120,7 @@ void tw_align(tw_aligner *aligner, const tw_visit *visits, size_t count, tw_alig
     float *d_rewards = rewards->wants_dx ? tw_gradient(tape, rewards, &fresh) : NULL;
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        align_one(aligner, &visits[i], &parts[i], rewards->x + at, 1 / (double)count,
+        align_one(aligner, &visits[i], &parts[i], rewards->x + at, 1 / (double)update_size,
                   d_rewards ? d_rewards + at : NULL, sums);
         at += parts[i].tokens;
     }

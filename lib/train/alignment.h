@@ -45,8 +45,10 @@ void tw_aligner_init(tw_aligner *aligner, const tw_guidance *guidance, uint64_t 
 void tw_aligner_free(tw_aligner *aligner);
 
 /* Adds the visits' losses, each times its group's weight, and pairs to *sums and, when the tape
- * records, the gradients of their mean loss to those of the guidance model's parameters. */
-void tw_align(tw_aligner *aligner, const tw_visit *visits, size_t count, tw_alignment *sums);
+ * records, the gradients of their share of the update's mean loss, over update_size visits, to
+ * those of the guidance model's parameters. */
+void tw_align(tw_aligner *aligner, const tw_visit *visits, size_t count, size_t update_size,
+              tw_alignment *sums);
 
 /* chosen[returned]: the generations that take part in a visit, in their order. At least
  * two of them differ in score if any two of the group do. */

@@ -14,7 +14,7 @@
 
 typedef struct tw_data_options {
     tw_encoding encoding;
-    bool refuse_equal;          /* groups: one whose scores are all equal is bad */
+    bool refuse_equal;          /* groups: one without a preference is bad */
     tw_records_options records; /* field names, max_errors; `need` is set by the loader */
 } tw_data_options;
 
@@ -22,6 +22,7 @@ typedef struct tw_data_options {
 typedef struct tw_data_counts {
     uint64_t records, rejected, prompts_cut, completions_cut;
     uint64_t tokens; /* prompts and completions */
+    uint64_t merged; /* groups with a generation that, cut to fit, is another one of other score */
 } tw_data_counts;
 
 /* A record of training text. */
@@ -44,7 +45,7 @@ typedef struct tw_group {
     tw_generation *generations;
     size_t count;  /* at least 2 */
     double weight; /* scales its loss; positive */
-    bool equal;    /* all scores are */
+    bool equal;    /* there is no preference: all scores are equal, or see counts.merged */
 } tw_group;
 
 typedef struct tw_data {
@@ -79,7 +80,7 @@ void tw_data_free(tw_data *data);
  * their order. Returns the number of the others. */
 size_t tw_data_hold_out(tw_data *data, uint64_t seed, double fraction);
 
-/* Removes the groups whose scores are all equal; returns how many they were. */
+/* Removes the groups that are `equal`; returns how many they were. */
 size_t tw_data_drop_equal(tw_data *data);
 
 /* The order of visits: epoch after epoch, each a fresh permutation, a function of (seed,

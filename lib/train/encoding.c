@@ -17,6 +17,7 @@ tw_encoding tw_encoding_of(const tw_model *model, const tw_text_options *text)
     return (tw_encoding){.tokenizer = model->tokenizer,
                          .start = config->bos >= 0 ? config->bos : config->eos,
                          .eos = config->eos,
+                         .stops = config->stops,
                          .vocabulary = config->vocab_size,
                          .context = config->max_positions,
                          .apart = tw_has_encoder(config),
@@ -40,6 +41,8 @@ static int encode_text(const tw_encoding *encoding, const char *text, bool close
     if (tw_tokenizer_encode(encoding->tokenizer, text, strlen(text), ids) < 0)
         return -1;
     if (!closed || encoding->eos < 0)
+        return 0;
+    if (ids->count > 0 && tw_stops_has(&encoding->stops, ids->ids[ids->count - 1]))
         return 0;
     ids->ids = tw_realloc(ids->ids, ids->count + 1, sizeof *ids->ids);
     ids->ids[ids->count++] = encoding->eos;
@@ -94,7 +97,8 @@ static int read_sample(const tw_encoding *encoding, const json_t *sample, tw_enc
     return ids->count > 0 ? 0 : tw_fail("no tokens: expected at least one");
 }
 
-/* Cuts what the context has no room for, behind a prompt of one token if they share it. */
+/* Cuts what the context has no room for, behind a prompt of one token if they share it. Returns
+ * whether there was something, or -1. */
 static int fit(const tw_encoding *encoding, tw_encoded *encoded, tw_ids *ids)
 {
     size_t limit = encoding->apart ? encoding->context : encoding->context - 1;
@@ -107,13 +111,13 @@ static int fit(const tw_encoding *encoding, tw_encoded *encoded, tw_ids *ids)
         return tw_fail("%zu tokens; expected at most %zu", ids->count, limit);
     encoded->completions_cut++;
     ids->count = limit;
-    return 0;
+    return 1;
 }
 
 static int done(int status, tw_ids *ids)
 {
-    if (status == 0)
-        return 0;
+    if (status >= 0)
+        return status;
     free(ids->ids);
     *ids = (tw_ids){0};
     return -1;

@@ -16,6 +16,7 @@
 typedef struct tw_encoding {
     const tw_tokenizer *tokenizer;
     int32_t start, eos;           /* ids, -1: none; see text/prompt.h for start */
+    tw_stops stops;               /* a completion that ends in one of them is closed already */
     size_t vocabulary;            /* ids of `tokens` fields must be below */
     size_t context;               /* prompt and completion together, tokens */
     bool apart;                   /* of an encoder-decoder: each by itself, and the two limits
@@ -41,12 +42,13 @@ typedef struct tw_encoded {
 /* The following add to *encoded; ids->ids is the caller's to free(), NULL after a failure,
  * whose message begins with the field within what is encoded. */
 
-/* A completion: text, then EOS unless that was cut. */
+/* A completion: text, then EOS unless it ends in one of `stops` itself, cut to fit, which takes EOS
+ * away first. Returns 1 if it was cut, 0 if not, -1. */
 int tw_encode_completion(const tw_encoding *encoding, const char *text, tw_encoded *encoded,
                          tw_ids *ids);
 
-/* A sample: its `tokens`, else its `text`, closed by EOS unless `finish` is "length"; cut.
- * At least one id. */
+/* A sample: its `tokens` as they are, else its `text`, closed so unless `finish` is "length"; cut
+ * to fit. At least one id. Returns as above. */
 int tw_encode_sample(const tw_encoding *encoding, const json_t *sample, tw_encoded *encoded,
                      tw_ids *ids);
 

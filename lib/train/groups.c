@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "core/error.h"
 #include "guidance/plackett-luce.h"
 #include "stream/json.h"
@@ -57,6 +59,28 @@ static int read_weight(const tw_record *record, double *weight)
     return 0;
 }
 
+/* Whether one that was cut to fit became another that was preferred to it, or it to that. */
+static bool has_merged(const tw_group *group, const tw_texts *texts)
+{
+    for (size_t k = 0; k < group->count; k++)
+        for (size_t i = 0; texts->cut[k] && i < group->count; i++) {
+            const tw_generation *one = &group->generations[k], *other = &group->generations[i];
+            if (one->score != other->score && one->ids.count == other->ids.count &&
+                memcmp(one->ids.ids, other->ids.ids, one->ids.count * sizeof *one->ids.ids) == 0)
+                return true;
+        }
+    return false;
+}
+
+/* One without a preference. */
+static int refuse(const tw_group *group, bool merged)
+{
+    if (merged)
+        return tw_fail("samples: cut to fit, two of different scores are equal: they rank nothing");
+    return tw_fail("samples: all %zu scores are %g: they rank nothing", group->count,
+                   group->generations[0].score);
+}
+
 static int take_group(tw_loader *loader, const tw_record *record, const tw_texts *texts)
 {
     tw_data *data = loader->data;
@@ -77,9 +101,11 @@ static int take_group(tw_loader *loader, const tw_record *record, const tw_texts
         tw_loader_digest(loader, &generation->score, sizeof generation->score);
         group.equal &= generation->score == group.generations[0].score;
     }
-    if (group.equal && loader->options->refuse_equal)
-        return tw_fail("samples: all %zu scores are %g: they rank nothing", group.count,
-                       group.generations[0].score);
+    const bool merged = !group.equal && has_merged(&group, texts);
+    if ((group.equal || merged) && loader->options->refuse_equal)
+        return refuse(&group, merged);
+    group.equal |= merged;
+    data->counts.merged += merged;
     group.prompt = tw_loader_keep(loader, &texts->prompt);
     data->groups = tw_loader_grow(loader, data->groups, sizeof *data->groups);
     data->groups[data->count++] = group;

@@ -14,6 +14,7 @@ static void clear_texts(tw_texts *texts)
     for (size_t i = 0; i < texts->count; i++)
         free(texts->completions[i].ids);
     free(texts->completions);
+    free(texts->cut);
     free(texts->prompt.ids);
     free(texts->error);
     *texts = (tw_texts){0};
@@ -24,13 +25,15 @@ static int encode_completions(const tw_encoding *encoding, const tw_record *reco
 {
     size_t count = samples ? json_array_size(record->samples) : record->completion != NULL;
     texts->completions = tw_alloc(count, sizeof *texts->completions);
+    texts->cut = tw_alloc(count, sizeof *texts->cut);
     for (; texts->count < count; texts->count++) {
         tw_ids *ids = &texts->completions[texts->count];
         const json_t *sample = samples ? json_array_get(record->samples, texts->count) : NULL;
-        if (sample && tw_encode_sample(encoding, sample, &texts->encoded, ids) < 0)
-            return tw_fail_in("samples[%zu]", texts->count);
-        if (!sample && tw_encode_completion(encoding, record->completion, &texts->encoded, ids) < 0)
-            return tw_fail_in("completion");
+        int cut = sample ? tw_encode_sample(encoding, sample, &texts->encoded, ids)
+                         : tw_encode_completion(encoding, record->completion, &texts->encoded, ids);
+        if (cut < 0)
+            return sample ? tw_fail_in("samples[%zu]", texts->count) : tw_fail_in("completion");
+        texts->cut[texts->count] = cut;
     }
     return 0;
 }

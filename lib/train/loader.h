@@ -17,6 +17,7 @@ typedef struct tw_loader {
 typedef struct tw_texts {
     tw_ids prompt;
     tw_ids *completions; /* the completion, or the samples; [count] */
+    bool *cut;           /* which of them were cut to fit; [count] */
     size_t count;
     tw_encoded encoded;
     char *error; /* NULL: none */

@@ -18,29 +18,31 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/* One update; *loss is the mean over its passes. */
+/* One update; *loss is the sum of its passes' shares. */
 static int update(tw_run *run, double *loss)
 {
     const tw_training *training = run->training;
-    uint64_t passes = (uint64_t)run->options->accumulate;
+    uint64_t passes = (uint64_t)run->options->accumulate, tokens = 0;
     double start = now(), rate = tw_schedule_rate(&run->schedule, run->step);
     tw_pass report = {.log = run->log ? json_object() : NULL};
     int status = -1;
     *loss = 0;
     for (uint64_t i = 0; i < passes; i++) {
         report.loss = 0;
+        report.tokens = 0;
         if (training->pass(training->context, run->step * passes + i, &report) < 0)
             goto out;
-        *loss += report.loss / (double)passes;
+        *loss += report.loss;
+        tokens += report.tokens;
     }
-    double norm = tw_gradient_norm(training->params) / (double)passes;
+    double norm = tw_gradient_norm(training->params);
     if (!isfinite(*loss) || !isfinite(norm)) {
         tw_fail("step %llu: loss %g, gradient norm %g: training diverged (a smaller "
                 "--learning-rate or --clip may help)",
                 (unsigned long long)run->step + 1, *loss, norm);
         goto out;
     }
-    tw_adam_step(&run->adam, rate, tw_clip_factor(norm, run->options->clip) / (double)passes);
+    tw_adam_step(&run->adam, rate, tw_clip_factor(norm, run->options->clip));
     run->step++;
     status = 0;
     if (!run->log)
@@ -49,7 +51,7 @@ static int update(tw_run *run, double *loss)
     tw_set_real(line, "loss", *loss);
     tw_set_real(line, "learning_rate", rate);
     tw_set_real(line, "gradient_norm", norm);
-    tw_set_real(line, "tokens_per_second", (double)report.tokens / fmax(now() - start, 1e-9));
+    tw_set_real(line, "tokens_per_second", (double)tokens / fmax(now() - start, 1e-9));
     json_object_update_missing(line, report.log);
     status = tw_run_log(run, line);
 out:

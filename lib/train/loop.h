@@ -19,10 +19,10 @@
 
 /* What a pass reports. */
 typedef struct tw_pass {
-    double loss;     /* mean over the pass's records */
-    uint64_t tokens; /* rows computed, for the rate */
-    json_t *log;     /* an object for further fields of the log line; passes of one update
-                        share it; NULL without --log */
+    double loss;     /* the pass's share of the update's: shares add up */
+    uint64_t tokens; /* rows computed in the pass, for the rate */
+    json_t *log;     /* an object for further fields of the log line, which are the whole update's
+                        after its last pass; passes of one update share it; NULL without --log */
 } tw_pass;
 
 /* What a validation reports. */
@@ -44,8 +44,9 @@ typedef struct tw_training {
     bool maximise;           /* the validation's value: higher is better */
     void *context;           /* of the callbacks, each 0 or -1 after tw_fail */
 
-    /* Adds the gradients of the mean loss of pass `pass` (from 0; accumulate passes an
-     * update) into params->dx. */
+    /* Adds the gradients of pass `pass` (from 0; accumulate passes an update, in order) into
+     * params->dx: its share of the update's loss, which is one mean over all of the update, so
+     * that a batch is the same in one pass or in several. */
     int (*pass)(void *context, uint64_t pass, tw_pass *report);
 
     /* Value of the parameters as they stand; before the first update, every eval_every

@@ -14,8 +14,8 @@ void tw_token_weights(tw_token_weight kind, double scale, float *rewards, size_t
         for (size_t t = 0; t < length; t++)
             rewards[t] = tw_expf((float)scale * rewards[t]);
     if (kind == TW_WEIGHT_REWARD_TO_GO)
-        for (size_t t = length - 1; t-- > 0;)
-            rewards[t] += rewards[t + 1];
+        for (size_t t = length; t-- > 1;)
+            rewards[t - 1] += rewards[t];
 }
 
 static void add_example(tw_learner *learner, const tw_example *example)
@@ -26,9 +26,11 @@ static void add_example(tw_learner *learner, const tw_example *example)
     tw_forest_completion(forest, segment, example->completion.ids, example->completion.count);
 }
 
-/* The rewards of everything in learner->guided go to weights; returns their sum. */
+/* The rewards of everything in learner->guided go to weights[count]; returns their sum. */
 static double rewards_of_guided(tw_learner *learner, float *weights, size_t count)
 {
+    if (count == 0)
+        return 0;
     tw_tensor *rewards =
         tw_guidance_rewards(learner->guidance, learner->frozen_tape, &learner->guided);
     assert(rewards->rows == count);
@@ -40,21 +42,37 @@ static double rewards_of_guided(tw_learner *learner, float *weights, size_t coun
     return sum;
 }
 
-/* Means over the targets first .. count, which are the completions' tokens. */
-static void average(const tw_forest *forest, size_t first, tw_objective_report *report)
+/* The pass's loss, and what is reported of the targets from `first` on, which are the
+ * completions' tokens. */
+static double learn(tw_learner *learner, size_t first, size_t completions,
+                    tw_objective_report *report)
 {
-    size_t n = forest->count - first;
-    double nll = 0, entropy = 0;
+    const tw_forest *forest = &learner->forest;
+    report->tokens += forest->count - first;
+    report->completions += completions;
+    if (forest->count == 0)
+        return 0;
+    double loss = tw_forest_loss(&learner->forest, learner->policy, learner->tape);
     for (size_t i = first; i < forest->count; i++) {
-        nll += (double)forest->nll[i];
-        entropy += (double)forest->entropy[i];
+        report->nll += (double)forest->nll[i];
+        report->entropy += (double)forest->entropy[i];
     }
-    report->nll = n ? nll / (double)n : 0;
-    report->entropy = n ? entropy / (double)n : 0;
-    report->rows = tw_batch_rows(&forest->batch);
+    report->rows += tw_batch_rows(&forest->batch);
+    return loss;
 }
 
-tw_objective_report tw_mle(tw_learner *learner, const tw_example *const *examples, size_t count)
+double tw_mle_size(const tw_learner *learner, const tw_example *const *examples, size_t count)
+{
+    double size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t rows = tw_model_prompt_rows(learner->policy, examples[i]->prompt.count);
+        size += (double)examples[i]->completion.count + learner->prompt_weight * (double)(rows - 1);
+    }
+    return size;
+}
+
+double tw_mle(tw_learner *learner, const tw_example *const *examples, size_t count,
+              double update_size, tw_objective_report *report)
 {
     tw_forest *forest = &learner->forest;
     tw_forest_clear(forest);
@@ -72,13 +90,9 @@ tw_objective_report tw_mle(tw_learner *learner, const tw_example *const *example
         tw_forest_completion(forest, segment, examples[i]->completion.ids,
                              examples[i]->completion.count);
     }
-    double total = (double)first * learner->prompt_weight + (double)(forest->count - first);
     for (size_t i = 0; i < forest->count; i++)
-        forest->nll_weight[i] = (float)((i < first ? learner->prompt_weight : 1) / total);
-    tw_objective_report report = {.length = (double)(forest->count - first) / (double)count};
-    report.loss = tw_forest_loss(forest, learner->policy, learner->tape);
-    average(forest, first, &report);
-    return report;
+        forest->nll_weight[i] = (float)((i < first ? learner->prompt_weight : 1) / update_size);
+    return learn(learner, first, count, report);
 }
 
 /* weights[length] become w_t / count: their sum over an example is 1 / count. A reward of
@@ -93,48 +107,74 @@ static void normalise(float *weights, size_t length, size_t count)
             (float)((sum > 0 ? (double)weights[t] / sum : 1.0 / (double)length) / (double)count);
 }
 
-tw_objective_report tw_weighted_mle(tw_learner *learner, const tw_example *const *examples,
-                                    size_t count)
+double tw_weighted_mle(tw_learner *learner, const tw_example *const *examples, size_t count,
+                       size_t update_size, tw_objective_report *report)
 {
     tw_forest *forest = &learner->forest;
     tw_forest_clear(forest);
     tw_batch_clear(&learner->guided);
     for (size_t i = 0; i < count; i++) {
         const tw_ids *prompt = &examples[i]->prompt, *completion = &examples[i]->completion;
+        if (completion->count == 0)
+            continue;
         add_example(learner, examples[i]);
         size_t parent = tw_model_add_prompt(learner->guidance->model, &learner->guided, prompt->ids,
                                             prompt->count);
         tw_batch_add(&learner->guided, completion->ids, completion->count, (int64_t)parent);
     }
-    double reward = rewards_of_guided(learner, forest->nll_weight, forest->count);
+    report->reward += rewards_of_guided(learner, forest->nll_weight, forest->count);
     for (size_t i = 0, first = 0; i < count; first += examples[i++]->completion.count) {
         float *weights = forest->nll_weight + first;
         size_t length = examples[i]->completion.count;
         tw_token_weights(learner->token_weight, learner->reward_scale, weights, length);
-        normalise(weights, length, count);
+        normalise(weights, length, update_size);
     }
-    tw_objective_report report = {.reward = reward / (double)forest->count,
-                                  .length = (double)forest->count / (double)count};
-    report.loss = tw_forest_loss(forest, learner->policy, learner->tape);
-    average(forest, 0, &report);
-    return report;
+    return learn(learner, 0, count, report);
 }
 
 typedef struct draws {
-    tw_request *requests;
-    size_t count, next;
+    tw_drawn *drawn;
+    size_t next;
 } draws;
 
 static tw_request *next_draw(void *context)
 {
     draws *draws = context;
-    return draws->next < draws->count ? &draws->requests[draws->next++] : NULL;
+    return draws->next < draws->drawn->count ? &draws->drawn->requests[draws->next++] : NULL;
 }
 
 static int draw_done(void *context, tw_request *request)
 {
-    (void)context, (void)request;
+    draws *draws = context;
+    for (size_t k = 0; k < request->count; k++)
+        draws->drawn->tokens += request->samples[k].count;
     return 0;
+}
+
+int tw_draw_samples(const tw_learner *learner, const tw_example *const *examples, size_t count,
+                    uint64_t seed, uint64_t update, tw_drawn *drawn)
+{
+    *drawn = (tw_drawn){.requests = tw_alloc(count, sizeof *drawn->requests), .count = count};
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t place[2] = {examples[i]->key, i};
+        drawn->requests[i] = (tw_request){.prompt = examples[i]->prompt.ids,
+                                          .length = examples[i]->prompt.count,
+                                          .key = tw_hash(place, sizeof place),
+                                          .count = learner->samples};
+    }
+    tw_decode_options decode = learner->decode;
+    decode.seed = tw_random(seed, TW_RNG_SAMPLE, update, 0, 0);
+    draws draws = {.drawn = drawn};
+    tw_decode_calls calls = {next_draw, draw_done, &draws};
+    return tw_decode(learner->policy, &decode, &calls);
+}
+
+void tw_drawn_free(tw_drawn *drawn)
+{
+    for (size_t i = 0; i < drawn->count; i++)
+        tw_request_clear(&drawn->requests[i]);
+    free(drawn->requests);
+    *drawn = (tw_drawn){0};
 }
 
 /* Adds a prompt and its samples to the forest and to what the guidance sees. */
@@ -151,52 +191,35 @@ static void add_samples(tw_learner *learner, const tw_request *request)
     }
 }
 
-static tw_objective_report learn_from_samples(tw_learner *learner, const draws *draws,
-                                              const tw_reinforce_options *options)
+/* What the rewards of a request's samples, weights[], become; returns the end of them. */
+static float *weigh_samples(const tw_learner *learner, const tw_request *request, float *weights)
 {
-    tw_forest *forest = &learner->forest;
-    tw_forest_clear(forest);
-    tw_batch_clear(&learner->guided);
-    for (size_t i = 0; i < draws->count; i++)
-        add_samples(learner, &draws->requests[i]);
-    size_t total = forest->count, sequences = draws->count * learner->samples;
-    double reward = rewards_of_guided(learner, forest->nll_weight, total);
-    float *weights = forest->nll_weight;
-    for (size_t i = 0; i < sequences; i++) {
-        size_t length = draws->requests[i / learner->samples].samples[i % learner->samples].count;
+    for (size_t k = 0; k < request->count; k++) {
+        size_t length = request->samples[k].count;
         tw_token_weights(learner->token_weight, learner->reward_scale, weights, length);
         weights += length;
     }
-    for (size_t i = 0; i < total; i++) {
-        forest->nll_weight[i] *= (float)(options->pg_weight / (double)total);
-        forest->entropy_weight[i] = (float)(-options->entropy_weight / (double)total);
-    }
-    tw_objective_report report = {.reward = reward / (double)total,
-                                  .length = (double)total / (double)sequences};
-    report.loss = tw_forest_loss(forest, learner->policy, learner->tape);
-    average(forest, 0, &report);
-    return report;
+    return weights;
 }
 
-int tw_reinforce(tw_learner *learner, const tw_example *const *examples, size_t count,
-                 const tw_reinforce_options *options, tw_objective_report *report)
+double tw_reinforce(tw_learner *learner, const tw_drawn *drawn, size_t first, size_t count,
+                    const tw_reinforce_options *options, tw_objective_report *report)
 {
-    draws draws = {.requests = tw_alloc(count, sizeof *draws.requests), .count = count};
+    tw_forest *forest = &learner->forest;
+    const tw_request *requests = drawn->requests + first;
+    tw_forest_clear(forest);
+    tw_batch_clear(&learner->guided);
     for (size_t i = 0; i < count; i++)
-        draws.requests[i] = (tw_request){.prompt = examples[i]->prompt.ids,
-                                         .length = examples[i]->prompt.count,
-                                         .key = examples[i]->key,
-                                         .count = learner->samples};
-    tw_decode_options decode = learner->decode;
-    decode.seed = tw_random(options->seed, TW_RNG_SAMPLE, options->pass, 0, 0);
-    tw_decode_calls calls = {next_draw, draw_done, &draws};
-    int status = tw_decode(learner->policy, &decode, &calls);
-    if (status == 0)
-        *report = learn_from_samples(learner, &draws, options);
+        add_samples(learner, &requests[i]);
+    report->reward += rewards_of_guided(learner, forest->nll_weight, forest->count);
+    float *weights = forest->nll_weight;
     for (size_t i = 0; i < count; i++)
-        tw_request_clear(&draws.requests[i]);
-    free(draws.requests);
-    return status;
+        weights = weigh_samples(learner, &requests[i], weights);
+    for (size_t i = 0; i < forest->count; i++) {
+        forest->nll_weight[i] *= (float)(options->pg_weight / (double)drawn->tokens);
+        forest->entropy_weight[i] = (float)(-options->entropy_weight / (double)drawn->tokens);
+    }
+    return learn(learner, 0, count * learner->samples, report);
 }
 
 void tw_nll(tw_learner *learner, const tw_example *const *examples, size_t count, double *nll,
@@ -206,6 +229,8 @@ void tw_nll(tw_learner *learner, const tw_example *const *examples, size_t count
     tw_forest_clear(forest);
     for (size_t i = 0; i < count; i++)
         add_example(learner, examples[i]);
+    if (forest->count == 0)
+        return;
     tw_forest_loss(forest, learner->policy, learner->frozen_tape);
     for (size_t i = 0; i < forest->count; i++)
         *nll += (double)forest->nll[i];

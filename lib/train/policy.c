@@ -83,7 +83,8 @@ static void plan_generations(const tw_model *policy, const tw_policy_run *run, t
                                        .prompt = longest_prompt(run->data),
                                        .strands = run->use.samples,
                                        .new_tokens = run->use.drawn,
-                                       .requests = (size_t)run->train->batch_size};
+                                       .requests = (size_t)run->train->batch_size *
+                                                   (size_t)run->train->accumulate};
     tw_plan_decode_size written = {.batch_tokens = run->batch_tokens, .strands = 1};
     if (run->valid && run->written > 0) {
         written.new_tokens = run->written;

@@ -52,9 +52,11 @@ static double step_flops(const tw_model *model, double prompt_weight)
 
 static double step_seconds(tw_learner *learner, tw_adam *adam, const tw_example *const *examples)
 {
+    const double size = tw_mle_size(learner, examples, BATCH);
+    tw_objective_report report = {0};
     double start = omp_get_wtime();
     for (int i = 0; i < STEPS; i++) {
-        tw_mle(learner, examples, BATCH);
+        tw_mle(learner, examples, BATCH, size, &report);
         double norm = tw_gradient_norm(&learner->policy->params);
         tw_adam_step(adam, 1e-3, tw_clip_factor(norm, 5));
     }

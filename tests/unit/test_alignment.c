@@ -173,7 +173,7 @@ static void test_recorded_models(void **state)
         tw_aligner_init(&aligner, guidance, 0, 0, true);
         /* Twice in one batch: the mean over groups has the same gradient. */
         tw_visit visits[2] = {{&group, 0, 0}, {&group, 1, 0}};
-        tw_align(&aligner, visits, 2, &sums);
+        tw_align(&aligner, visits, 2, 2, &sums);
         double want = 2 * json_number_value(json_object_get(json, "loss"));
         assert_true(fabs(sums.loss - want) <= 1e-5 * want);
         assert_int_equal(sums.groups, 2);

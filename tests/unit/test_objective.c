@@ -121,26 +121,46 @@ static double number(const json_t *json, const char *key)
     return json_number_value(json_object_get(json, key));
 }
 
-/* Runs a recorded case on the learner. */
-static tw_objective_report run_case(tw_learner *learner, const json_t *recorded_case)
+static double mle(tw_learner *learner, size_t first, size_t count, tw_objective_report *report)
 {
+    return tw_mle(learner, batch + first, count, tw_mle_size(learner, batch, EXAMPLES), report);
+}
+
+static tw_drawn draw(const tw_learner *learner, uint64_t seed, uint64_t update)
+{
+    tw_drawn drawn;
+    if (tw_draw_samples(learner, batch, EXAMPLES, seed, update, &drawn) < 0)
+        fail_msg("%s", tw_error());
+    return drawn;
+}
+
+/* A recorded case on the learner, in passes of `size` examples. */
+static double run_case(tw_learner *learner, const json_t *recorded_case, size_t size,
+                       tw_objective_report *report)
+{
+    double loss = 0;
     const char *objective = json_string_value(field(recorded_case, "objective"));
     learner->prompt_weight = number(recorded_case, "prompt_weight");
+    for (size_t at = 0; strcmp(objective, "mle") == 0 && at < EXAMPLES; at += size)
+        loss += mle(learner, at, size, report);
     if (strcmp(objective, "mle") == 0)
-        return tw_mle(learner, batch, EXAMPLES);
+        return loss;
     learner->token_weight = kind_of(json_string_value(field(recorded_case, "token_weight")));
     learner->reward_scale = number(recorded_case, "reward_scale");
+    for (size_t at = 0; strcmp(objective, "weighted-mle") == 0 && at < EXAMPLES; at += size)
+        loss += tw_weighted_mle(learner, batch + at, size, EXAMPLES, report);
     if (strcmp(objective, "weighted-mle") == 0)
-        return tw_weighted_mle(learner, batch, EXAMPLES);
+        return loss;
     tw_reinforce_options options = {.pg_weight = number(recorded_case, "pg_weight"),
                                     .entropy_weight = number(recorded_case, "entropy_weight")};
-    tw_objective_report report = {0};
     learner->decode.sampling.greedy = true;
     learner->policy->config.stops =
         (tw_stops){.ids = {(int32_t)json_integer_value(field(recorded, "stop"))}, .count = 1};
-    if (tw_reinforce(learner, batch, EXAMPLES, &options, &report) < 0)
-        fail_msg("%s", tw_error());
-    return report;
+    tw_drawn drawn = draw(learner, 0, 0);
+    for (size_t at = 0; at < EXAMPLES; at += size)
+        loss += tw_reinforce(learner, &drawn, at, size, &options, report);
+    tw_drawn_free(&drawn);
+    return loss;
 }
 
 static void check_gradients(const tw_params *params, const json_t *want, const char *what)
@@ -182,27 +202,37 @@ static double mean_length(const json_t *recorded_case)
     return sum / EXAMPLES;
 }
 
-static void test_recorded_cases(void **state)
+/* One update is one mean, whatever its passes. */
+static void check_recorded_cases(size_t pass_size)
 {
-    (void)state;
     const json_t *cases = field(recorded, "cases"), *one;
     assert_int_equal(json_array_size(cases), 14);
     for (size_t i = 0; i < json_array_size(cases); i++) {
         one = json_array_get(cases, i);
         char what[NAME_SIZE / 2];
-        snprintf(what, sizeof what, "case %zu (%s)", i, json_string_value(field(one, "objective")));
+        snprintf(what, sizeof what, "case %zu (%s), passes of %zu", i,
+                 json_string_value(field(one, "objective")), pass_size);
         tw_learner learner = new_learner();
-        tw_objective_report report = run_case(&learner, one);
+        tw_objective_report report = {0};
+        double loss = run_case(&learner, one, pass_size, &report), tokens = (double)report.tokens;
         double size = fmax(fabs(number(one, "loss")), 1);
-        check_close(number(one, "loss"), report.loss, size, LOSS_TOLERANCE, what);
-        check_close(number(one, "nll"), report.nll, number(one, "nll"), LOSS_TOLERANCE, what);
-        check_close(number(one, "entropy"), report.entropy, number(one, "entropy"), LOSS_TOLERANCE,
+        check_close(number(one, "loss"), loss, size, LOSS_TOLERANCE, what);
+        check_close(number(one, "nll"), report.nll / tokens, number(one, "nll"), LOSS_TOLERANCE,
                     what);
-        check_close(number(one, "reward"), report.reward, 1, LOSS_TOLERANCE, what);
-        check_close(mean_length(one), report.length, 1, 0, what);
+        check_close(number(one, "entropy"), report.entropy / tokens, number(one, "entropy"),
+                    LOSS_TOLERANCE, what);
+        check_close(number(one, "reward"), report.reward / tokens, 1, LOSS_TOLERANCE, what);
+        check_close(mean_length(one), tokens / (double)report.completions, 1, 0, what);
         check_gradients(&learner.policy->params, field(one, "gradients"), what);
         free_learner(&learner);
     }
+}
+
+static void test_recorded_cases(void **state)
+{
+    (void)state;
+    for (size_t size = EXAMPLES; size > 0; size /= 2)
+        check_recorded_cases(size);
 }
 
 /* The guidance could be trained here, but nothing of that reaches it. */
@@ -212,8 +242,10 @@ static void test_guidance_gets_no_gradient(void **state)
     tw_learner learner = new_learner();
     tw_reinforce_options options = {.pg_weight = 1, .entropy_weight = 1};
     tw_objective_report report = {0};
-    tw_weighted_mle(&learner, batch, EXAMPLES);
-    assert_int_equal(tw_reinforce(&learner, batch, EXAMPLES, &options, &report), 0);
+    tw_weighted_mle(&learner, batch, EXAMPLES, EXAMPLES, &report);
+    tw_drawn drawn = draw(&learner, 0, 0);
+    tw_reinforce(&learner, &drawn, 0, EXAMPLES, &options, &report);
+    tw_drawn_free(&drawn);
     const tw_params *params = &guidance->model->params;
     for (size_t i = 0; i < params->size; i++)
         assert_true(params->dx[i] == 0);
@@ -225,11 +257,12 @@ static void test_gradients_accumulate(void **state)
 {
     (void)state;
     tw_learner learner = new_learner();
-    tw_mle(&learner, batch, EXAMPLES);
+    tw_objective_report report = {0};
+    mle(&learner, 0, EXAMPLES, &report);
     const tw_params *params = &learner.policy->params;
     float *once = tw_alloc(params->size, sizeof *once);
     memcpy(once, params->dx, params->size * sizeof *once);
-    tw_mle(&learner, batch, EXAMPLES);
+    mle(&learner, 0, EXAMPLES, &report);
     for (size_t i = 0; i < params->size; i++)
         check_close(2 * (double)once[i], (double)params->dx[i], fabs((double)once[i]) + 1e-3, 1e-4,
                     "sum of two");
@@ -249,7 +282,8 @@ static void test_nll_is_that_of_mle(void **state)
     const tw_params *params = &learner.policy->params;
     for (size_t i = 0; i < params->size; i++)
         assert_true(params->dx[i] == 0);
-    double loss = tw_mle(&learner, batch, EXAMPLES).loss;
+    tw_objective_report report = {0};
+    double loss = mle(&learner, 0, EXAMPLES, &report);
     check_close(loss, nll / (double)tokens, loss, 1e-6, "nll");
     /* it sums, batch after batch */
     tw_nll(&learner, batch, 1, &nll, &tokens);
@@ -257,24 +291,56 @@ static void test_nll_is_that_of_mle(void **state)
     free_learner(&learner);
 }
 
-static double drawn_loss(tw_learner *learner, uint64_t seed, uint64_t pass)
+static bool same_sample(const tw_drawn *a, size_t i, const tw_drawn *b, size_t j)
 {
-    tw_reinforce_options options = {1, 0.125, seed, pass};
-    tw_objective_report report = {0};
-    assert_int_equal(tw_reinforce(learner, batch, EXAMPLES, &options, &report), 0);
-    return report.loss;
+    const tw_sample *left = &a->requests[i].samples[0], *right = &b->requests[j].samples[0];
+    return left->count == right->count &&
+           memcmp(left->tokens, right->tokens, left->count * sizeof *left->tokens) == 0;
 }
 
-/* What is drawn depends on seed and pass and on nothing else. */
+static bool same_samples(const tw_drawn *a, const tw_drawn *b)
+{
+    for (size_t i = 0; i < EXAMPLES; i++)
+        if (!same_sample(a, i, b, i))
+            return false;
+    return true;
+}
+
+/* What is drawn depends on seed, update, key and place, and on nothing else. */
 static void test_draws_are_keyed(void **state)
 {
     (void)state;
     tw_learner learner = new_learner();
-    double first = drawn_loss(&learner, 1, 1);
-    assert_true(drawn_loss(&learner, 1, 2) != first);
-    assert_true(drawn_loss(&learner, 2, 1) != first);
+    learner.decode.max_new_tokens = 8;
+    tw_drawn first = draw(&learner, 1, 1), update = draw(&learner, 1, 2),
+             seed = draw(&learner, 2, 1);
+    assert_false(same_samples(&first, &update));
+    assert_false(same_samples(&first, &seed));
     learner.decode.batch_tokens = 1;
-    assert_true(drawn_loss(&learner, 1, 1) == first);
+    tw_drawn again = draw(&learner, 1, 1);
+    assert_true(same_samples(&first, &again));
+    tw_drawn *all[] = {&first, &update, &seed, &again};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        tw_drawn_free(all[i]);
+    free_learner(&learner);
+}
+
+/* A record that stands in an update twice, and two of one id: samples of their own. */
+static void test_draws_know_their_place(void **state)
+{
+    (void)state;
+    tw_learner learner = new_learner();
+    learner.decode.max_new_tokens = 8;
+    tw_example twin = examples[0];
+    batch[1] = &examples[0];
+    batch[2] = &twin;
+    tw_drawn drawn = draw(&learner, 1, 1);
+    assert_false(same_sample(&drawn, 0, &drawn, 1));
+    assert_false(same_sample(&drawn, 0, &drawn, 2));
+    assert_false(same_sample(&drawn, 1, &drawn, 2));
+    tw_drawn_free(&drawn);
+    for (size_t i = 0; i < EXAMPLES; i++)
+        batch[i] = &examples[i];
     free_learner(&learner);
 }
 
@@ -296,6 +362,35 @@ static void test_token_weights(void **state)
     float one = 0.75F;
     tw_token_weights(TW_WEIGHT_REWARD_TO_GO, 1, &one, 1);
     assert_true(one == 0.75F);
+    /* of nothing at all, what stands behind it stays */
+    for (int kind = TW_WEIGHT_REWARD; kind <= TW_WEIGHT_REWARD_TO_GO; kind++)
+        tw_token_weights((tw_token_weight)kind, 1, &one, 0);
+    assert_true(one == 0.75F);
+}
+
+/* Completions without a token, where nothing closes them: one among others, then alone. */
+static void test_empty_completions(void **state)
+{
+    (void)state;
+    tw_ids whole = examples[1].completion;
+    for (int kind = TW_WEIGHT_REWARD; kind <= TW_WEIGHT_REWARD_TO_GO; kind++) {
+        tw_learner learner = new_learner();
+        tw_objective_report all = {0}, none = {0};
+        learner.token_weight = (tw_token_weight)kind;
+        examples[1].completion.count = 0;
+        double loss = tw_weighted_mle(&learner, batch, EXAMPLES, EXAMPLES, &all);
+        assert_true(isfinite(loss) && loss > 0 && isfinite(all.reward));
+        assert_int_equal(all.tokens, 18 - whole.count);
+        assert_true(isfinite(mle(&learner, 0, EXAMPLES, &all)));
+        assert_true(mle(&learner, 1, 1, &none) == 0);
+        assert_true(tw_weighted_mle(&learner, batch + 1, 1, EXAMPLES, &none) == 0);
+        double nll = 0;
+        uint64_t tokens = 0;
+        tw_nll(&learner, batch + 1, 1, &nll, &tokens);
+        assert_true(tokens == 0 && nll == 0 && none.tokens == 0 && none.nll == 0);
+        examples[1].completion = whole;
+        free_learner(&learner);
+    }
 }
 
 /* A head whose rewards are all zero (sigmoid of -1e9): each token weighs the same. */
@@ -310,9 +405,10 @@ static void test_no_reward_at_all(void **state)
     assert_non_null(silent);
     silent->head.bias2->x[0] = -1e9F;
     learner.guidance = silent;
-    tw_objective_report weighted = tw_weighted_mle(&learner, batch, 1);
+    tw_objective_report weighted = {0};
+    double loss = tw_weighted_mle(&learner, batch, 1, 1, &weighted);
     assert_true(weighted.reward == 0);
-    check_close(weighted.nll, weighted.loss, weighted.nll, 1e-6, "equal weights");
+    check_close(weighted.nll / (double)weighted.tokens, loss, loss, 1e-6, "equal weights");
     tw_guidance_free(silent);
     free_learner(&learner);
 }
@@ -325,7 +421,9 @@ int main(void)
         cmocka_unit_test(test_gradients_accumulate),
         cmocka_unit_test(test_nll_is_that_of_mle),
         cmocka_unit_test(test_draws_are_keyed),
+        cmocka_unit_test(test_draws_know_their_place),
         cmocka_unit_test(test_token_weights),
+        cmocka_unit_test(test_empty_completions),
         cmocka_unit_test(test_no_reward_at_all),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -199,7 +199,7 @@ static double align(tw_guidance *guidance, float *gradient, size_t size, tw_pair
     const tw_tensor *tensor = guidance->head.weight2;
     assert_int_equal(tensor->width * tensor->rows, size);
     memset(tensor->dx, 0, size * sizeof *tensor->dx);
-    tw_align(&aligner, &(tw_visit){&data.groups[0], 0, 0}, 1, &sums);
+    tw_align(&aligner, &(tw_visit){&data.groups[0], 0, 0}, 1, 1, &sums);
     memcpy(gradient, tensor->dx, size * sizeof *gradient);
     *pairs = sums.pairs;
     tw_aligner_free(&aligner);
