@@ -66,3 +66,24 @@ prepare() {
     cat lacking.jsonl groups.jsonl >both.jsonl
     score -q --json --max-errors 1 --metrics bertscore --bertscore-model "$MODEL" both.jsonl | jq -e '.records == 11'
 }
+
+@test "identical texts of a record have one score and one rank, wherever they stand" {
+    # Records of four samples: one text in two to four places, others of other lengths about it.
+    jq -n -c 'def words: ["fonts", "for", "a", "server", "with", "logs", "and", "images"];
+        range(40) as $i | [range(1 + $i % 9) | words[($i + . * 3) % 8]] | join(" ") as $same
+        | [range(2 + $i % 7) | words[($i * 5 + .) % 8]] | join(" ") as $other
+        | {id: $i, completion: "a server for fonts and logs",
+           samples: [[$same, $other, $same, ($other + " of " + $same)],
+                     [$other, $same, $same, $same], [$same, $same, $same, $same],
+                     [($same + " " + $same), $same, $other, $same]][$i % 4] | map({text: .})}' >twins.jsonl
+    rank -q --plain --by bertscore --bertscore-model "$MODEL" twins.jsonl >ranked
+    jq -e -s 'length == 40 and all(.samples | group_by(.text)
+        | all((map(.score) | unique | length == 1) and (map(.rank) | unique | length == 1)))' ranked
+    # Of records too, in whatever company.
+    tac twins.jsonl | rank -q --plain --by bertscore --bertscore-model "$MODEL" | tac >turned
+    cmp ranked turned
+    for metric in bertscoreP bertscoreR; do
+        rank -q --plain --by $metric --bertscore-model "$MODEL" twins.jsonl |
+            jq -e -s 'all(.samples | group_by(.text) | all(map(.score) | unique | length == 1))'
+    done
+}

@@ -68,8 +68,8 @@ splits() {
     rm log
     start=$EPOCHREALTIME
     fine-tune -q -m "$model" -o out --steps 1 -b 1 --accumulate 100 --log log train.jsonl
-    jq -e --argjson start "$start" --argjson end "$EPOCHREALTIME" \
-        '.tokens_per_second * ($end - $start) >= .length * 100' log
+    jq -e --argjson start "$start" --argjson stop "$EPOCHREALTIME" \
+        '.tokens_per_second * ($stop - $start) >= .length * 100' log
 }
 
 @test "a prompt that stands in an update several times has samples of its own each time" {
