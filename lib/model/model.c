@@ -118,6 +118,18 @@ static const char *base_of(const tw_model *model)
     return model->lora ? model->lora->base : model->path;
 }
 
+static int correct_config(tw_model *model)
+{
+    if (!model->architecture->correct)
+        return 0;
+    tw_shards *shards = tw_shards_open(base_of(model));
+    if (!shards)
+        return -1;
+    model->architecture->correct(&model->config, shards);
+    tw_shards_close(shards);
+    return 0;
+}
+
 static int describe(tw_model *model, tw_declare_extra *extra, void *context)
 {
     if (check_folder(model->path) < 0)
@@ -128,7 +140,7 @@ static int describe(tw_model *model, tw_declare_extra *extra, void *context)
     int status = read_config(model, config);
     free(config);
     if (status < 0 || read_tokenizer(model, base_of(model)) < 0 ||
-        read_stops(model, base_of(model)) < 0)
+        read_stops(model, base_of(model)) < 0 || correct_config(model) < 0)
         return -1;
     model->architecture->declare(model);
     model->own_params = model->params.count;

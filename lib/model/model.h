@@ -70,6 +70,9 @@ typedef struct tw_architecture {
     /* Fills config from json; every field that is not supported is refused by name. */
     int (*configure)(const json_t *json, tw_config *config);
 
+    /* Corrects config by the tensors that there are; NULL: config.json says it all. */
+    void (*correct)(tw_config *config, const tw_shards *shards);
+
     /* Declares the parameters in model->params, keeps what forward needs in model->state. */
     void (*declare)(tw_model *model);
 

@@ -30,6 +30,16 @@ static int write_in(const char *folder, const char *name, const json_t *json)
     return status;
 }
 
+/* T5: transformers 4 reads from one field whether the output embedding is tied and whether states
+ * are scaled before it, 5 the latter from the other. */
+static void set_ties(json_t *json, const tw_config *config)
+{
+    const bool scaled = config->logit_scale != 0;
+    json_object_set_new(json, "tie_word_embeddings", json_boolean(config->tied));
+    if (scaled != config->tied || json_object_get(json, "scale_decoder_outputs"))
+        json_object_set_new(json, "scale_decoder_outputs", json_boolean(scaled));
+}
+
 /* What was read, with what is now true of the weights and the tokenizer. */
 static int save_config(const tw_model *model, const char *folder)
 {
@@ -40,8 +50,10 @@ static int save_config(const tw_model *model, const char *folder)
     set_token(json, "bos_token_id", model->config.bos);
     set_stops(json, &model->config);
     set_token(json, "pad_token_id", model->config.pad);
-    if (tw_has_encoder(&model->config))
+    if (tw_has_encoder(&model->config)) {
         set_token(json, "decoder_start_token_id", model->config.start);
+        set_ties(json, &model->config);
+    }
     int status = write_in(folder, "config.json", json);
     json_decref(json);
     return status;

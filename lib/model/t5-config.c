@@ -75,6 +75,7 @@ static int read_sizes(const json_t *json, tw_config *config)
 static int configure(const json_t *json, tw_config *config)
 {
     double epsilon = 1e-6;
+    bool scaled;
     *config = (tw_config){.vocab_size = 32128,
                           .hidden_size = 512,
                           .head_size = 64,
@@ -93,8 +94,11 @@ static int configure(const json_t *json, tw_config *config)
         tw_config_flag(json, "tie_word_embeddings", &config->tied) < 0 ||
         tw_config_refuse(json, fixed_fields, sizeof fixed_fields / sizeof *fixed_fields) < 0)
         return -1;
+    scaled = config->tied;
+    if (tw_config_flag(json, "scale_decoder_outputs", &scaled) < 0)
+        return -1;
     config->norm_epsilon = (float)epsilon;
-    config->logit_scale = config->tied ? 1.0F / sqrtf((float)config->hidden_size) : 0;
+    config->logit_scale = scaled ? 1.0F / sqrtf((float)config->hidden_size) : 0;
     config->bos = tw_config_token(json, "bos_token_id", config->vocab_size);
     config->eos = tw_config_token(json, "eos_token_id", config->vocab_size);
     config->pad = tw_config_token(json, "pad_token_id", config->vocab_size);
@@ -106,6 +110,28 @@ static int configure(const json_t *json, tw_config *config)
     if (config->start < 0)
         config->start = config->pad;
     return 0;
+}
+
+static const char *const embeddings[] = {"encoder.embed_tokens.weight",
+                                         "decoder.embed_tokens.weight", NULL};
+static const char embedding_name[] = "shared.weight", output_name[] = "lm_head.weight";
+
+static bool same_values(const tw_array *a, const tw_array *b)
+{
+    return a->dtype == b->dtype && a->count == b->count &&
+           memcmp(a->data, b->data, a->count * tw_dtype_size(a->dtype)) == 0;
+}
+
+/* As transformers 5 does it, whose own folders say "tie_word_embeddings": true of any model, an
+ * output embedding is one of its own where there is one and it differs from the input's. */
+static void correct(tw_config *config, const tw_shards *shards)
+{
+    tw_stored input, output;
+    bool known = tw_shards_find(shards, embedding_name, &input);
+    for (size_t i = 0; !known && embeddings[i]; i++)
+        known = tw_shards_find(shards, embeddings[i], &input);
+    config->tied = !known || !tw_shards_find(shards, output_name, &output) ||
+                   same_values(input.array, output.array);
 }
 
 /* "STACK.block.LAYER.layer.PART.NAME.weight" */
@@ -180,19 +206,19 @@ static void declare(tw_model *model)
     state->encoder = (t5_stack){.layers = state->layers, .count = c->encoder_layers};
     state->decoder = (t5_stack){.layers = state->layers + c->encoder_layers, .count = c->layers};
     state->embedding =
-        tw_params_add(&model->params, "shared.weight", 2, c->vocab_size, c->hidden_size);
+        tw_params_add(&model->params, embedding_name, 2, c->vocab_size, c->hidden_size);
     declare_stack(model, "encoder", false, &state->encoder);
     declare_stack(model, "decoder", true, &state->decoder);
     model->output_embedding =
         c->tied ? state->embedding
-                : tw_params_add(&model->params, "lm_head.weight", 2, c->vocab_size, c->hidden_size);
+                : tw_params_add(&model->params, output_name, 2, c->vocab_size, c->hidden_size);
     model->state = state;
 }
 
 /* By a matrix's place: so that scores need no scaling, and sums keep their size. */
 static double deviation(const tw_config *c, const tw_tensor *tensor)
 {
-    static const char *const plain[] = {"shared.weight", "lm_head.weight"};
+    static const char *const plain[] = {embedding_name, output_name};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (strcmp(tensor->name, plain[i]) == 0)
             return 1;
@@ -223,18 +249,16 @@ static bool is_buffer(const char *name)
            0;
 }
 
-static const char *const embeddings[] = {"encoder.embed_tokens.weight",
-                                         "decoder.embed_tokens.weight", NULL};
-
 const tw_architecture tw_t5 = {
     .model_type = "t5",
     .class_name = "T5ForConditionalGeneration",
     .prefix = "",
-    .tied = "lm_head.weight",
+    .tied = output_name,
     .embeddings = embeddings,
     .packed = true,
     .is_buffer = is_buffer,
     .configure = configure,
+    .correct = correct,
     .declare = declare,
     .initialise = initialise,
     .forward = tw_t5_forward,

@@ -20,6 +20,7 @@
 static const config_case refused[] = {
     {"{\"feed_forward_proj\": \"gated-tanh\"}", "feed_forward_proj: gated-tanh is not supported"},
     {"{\"feed_forward_proj\": 1}", "feed_forward_proj: expected text"},
+    {"{\"scale_decoder_outputs\": 1}", "scale_decoder_outputs: expected true or false"},
     {"{\"tie_word_embeddings\": 0}", "tie_word_embeddings: expected true or false"},
     {"{\"is_encoder_decoder\": false}", "is_encoder_decoder: false is not supported"},
     {"{\"layer_norm_epsilon\": 0}", "layer_norm_epsilon: expected a positive number"},
@@ -133,11 +134,17 @@ static void knows_the_names_of_its_embeddings(void **state)
                             count * sizeof(float));
         tw_model_free(model);
     }
-    for (size_t last = 2; last <= 4; last++) {
+    for (size_t last = 2; last <= 3; last++) {
         write_embeddings(four, last, true);
         expect_refused(four[last - 1]);
         expect_error("differs from shared.weight");
     }
+    /* An output embedding that differs is one of its own. */
+    write_embeddings(four, 4, true);
+    tw_model *model = open_folder(folder, TW_USE_FROZEN);
+    assert_true(!model->config.tied && model->config.logit_scale > 0);
+    assert_true(model->output_embedding != model->params.tensors[0]);
+    tw_model_free(model);
     write_embeddings(four, 0, false);
     expect_refused("shared.weight is missing");
     tw_model_free(plain);
