@@ -37,7 +37,7 @@ BLAS_INCLUDE := $(firstword $(wildcard /usr/include/*/openblas-openmp))
 BLAS_DIR := $(firstword $(wildcard /usr/lib/*/openblas-openmp))
 BLAS_CFLAGS := $(if $(BLAS_INCLUDE),-isystem $(BLAS_INCLUDE))
 BLAS_LIBS := $(if $(BLAS_DIR),-L$(BLAS_DIR) -Wl$(comma)-rpath$(comma)$(BLAS_DIR)) -lopenblas
-LIBS = $(BLAS_LIBS) -ljansson -lzstd -lpcre2-8 -lutf8proc -lsentencepiece -lstdc++ -lm
+LIBS = $(BLAS_LIBS) -ljansson -lzstd -lpcre2-8 -lonig -lutf8proc -lsentencepiece -lstdc++ -lm
 
 PROGRAMS := $(patsubst src/%.c,%,$(sort $(wildcard src/*.c)))
 LIB_C := $(sort $(wildcard lib/*/*.c))

@@ -1,7 +1,7 @@
 # What has to be installed, by Debian name. Nothing happens, quickly, when all is there.
 
 DEPS_BUILD := gcc g++ libc6-dev libopenblas-openmp-dev libjansson-dev libzstd-dev \
-	libsentencepiece-dev libpcre2-dev libutf8proc-dev libxxhash-dev
+	libsentencepiece-dev libpcre2-dev libonig-dev libutf8proc-dev libxxhash-dev
 DEPS_RUN := zstd jq parallel rsync sentencepiece wordnet-base gnuplot-nox
 DEPS_TEST := libcmocka-dev libmpfr-dev bats openssh-server openssh-client groff-base
 DEPS_LINT := clang clang-format clang-tidy libomp-dev cppcheck shellcheck
