@@ -7,9 +7,10 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/number.h"
 
 /* Nested deeper than this is refused; each level keeps at most two values waiting. */
-enum { MAX_DEPTH = 100, STACK = 2 * MAX_DEPTH + 4, MAX_NUMBER = 64 };
+enum { MAX_DEPTH = 100, STACK = 2 * MAX_DEPTH + 4 };
 
 typedef enum kind { NUMBER, NAME, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATE } kind;
 
@@ -87,15 +88,8 @@ static int parse_number(parser *p)
         if (is_digit(*digits))
             at = skip_digits(digits);
     }
-    char number[MAX_NUMBER];
-    const size_t length = (size_t)(at - p->at);
-    if (length >= sizeof number)
-        return expected(p, "a number of less than 64 characters");
-    memcpy(number, p->at, length);
-    number[length] = '\0';
-    char *end = NULL;
-    const double value = strtod(number, &end); /* programs stay in the C locale */
-    if (*end || !isfinite(value))
+    double value;
+    if (tw_scan_real(p->at, at, &value) != at)
         return expected(p, "a finite number");
     p->at = at;
     add_step(p, (step){NUMBER, 0, value});

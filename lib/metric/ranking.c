@@ -33,9 +33,12 @@ typedef struct place {
     double by, gain;
 } place;
 
+/* Among equals the gains are in order too, or their sum would be that of the C library's qsort. */
 static int best_first(const void *a, const void *b)
 {
-    return sign(((const place *)b)->by, ((const place *)a)->by);
+    const place *x = a, *y = b;
+    const int order = sign(y->by, x->by);
+    return order ? order : sign(y->gain, x->gain);
 }
 
 /* The discounted gain of places[count], which it sorts. */

@@ -1,17 +1,7 @@
 #include "metric/unicode.h"
 
-#include <locale.h>
-#include <pthread.h>
 #include <stdbool.h>
-#include <wctype.h>
-
-static locale_t unicode_locale;
-static pthread_once_t unicode_once = PTHREAD_ONCE_INIT;
-
-static void open_locale(void)
-{
-    unicode_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-}
+#include <utf8proc.h>
 
 /* Bytes that must follow a lead byte, and the least character of that length. */
 static int following(unsigned char lead, uint32_t *least)
@@ -81,8 +71,7 @@ uint32_t tw_lower(uint32_t character)
 {
     if (character < 0x80)
         return character >= 'A' && character <= 'Z' ? character + ('a' - 'A') : character;
-    pthread_once(&unicode_once, open_locale);
-    return unicode_locale ? (uint32_t)towlower_l((wint_t)character, unicode_locale) : character;
+    return (uint32_t)utf8proc_tolower((utf8proc_int32_t)character);
 }
 
 typedef struct range {

@@ -120,6 +120,7 @@ static int read_roles(listing *l)
 
 typedef struct entry {
     long long id;
+    size_t place;        /* in the file */
     const char *content; /* of added_tokens.json, else NULL */
     const json_t *token;
 } entry;
@@ -127,7 +128,9 @@ typedef struct entry {
 static int compare(const void *a, const void *b)
 {
     const entry *left = a, *right = b;
-    return left->id < right->id ? -1 : left->id > right->id;
+    if (left->id != right->id)
+        return left->id < right->id ? -1 : 1;
+    return left->place < right->place ? -1 : left->place > right->place;
 }
 
 /* Of added_tokens_decoder the ids are keys, of added_tokens.json values. */
@@ -135,7 +138,7 @@ static int read_entry(entry *e, bool decoder, const char *key, const json_t *val
 {
     char *end = NULL;
     const long long id = decoder ? strtol(key, &end, 10) : json_integer_value(value);
-    *e = (entry){id, decoder ? NULL : key, decoder ? value : NULL};
+    *e = (entry){id, e->place, decoder ? NULL : key, decoder ? value : NULL};
     const bool sound = decoder ? *key >= '0' && *key <= '9' && !*end && json_is_object(value)
                                : *key && json_is_integer(value);
     if (sound && id >= 0 && id < INT32_MAX)
@@ -181,6 +184,7 @@ static int put_entries(listing *l)
     entry *entries = tw_alloc(json_object_size(from), sizeof *entries);
     json_object_foreach((json_t *)from, key, value)
     {
+        entries[count].place = count;
         if (status == 0)
             status = read_entry(&entries[count++], l->decoder != NULL, key, value);
     }

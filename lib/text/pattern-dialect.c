@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/error.h"
-
 /* PCRE2's \s has U+180E too. Oniguruma's ^ and $ are those of lines. */
 #define WHITE "\\p{Z}\\t-\\r\\x{85}"
 
@@ -291,25 +289,4 @@ bool tw_pattern_translate(const char *expression, tw_bytes *to)
         if (!rewrite_element(&w))
             return false;
     return w.depth == 0;
-}
-
-int tw_pattern_modernise(const char *expression, tw_bytes *to)
-{
-    static const char punct[] = "[:punct:]", symbols[] = "\\p{P}\\p{S}";
-    size_t depth = 0; /* of classes */
-    for (const char *at = expression; *at;) {
-        if (depth > 0 && strncmp(at, "[:^punct:]", 10) == 0)
-            return tw_fail("[:^punct:] is not supported in '%s'", expression);
-        if (depth > 0 && strncmp(at, punct, sizeof punct - 1) == 0) {
-            tw_bytes_put(to, symbols, sizeof symbols - 1);
-            at += sizeof punct - 1;
-            continue;
-        }
-        depth += *at == '[';
-        depth -= *at == ']' && depth > 0;
-        const size_t length = at[0] == '\\' && at[1] ? 2 : 1;
-        tw_bytes_put(to, at, length);
-        at += length;
-    }
-    return 0;
 }

@@ -11,9 +11,4 @@
  * usual tokenizers use does. */
 bool tw_pattern_translate(const char *expression, tw_bytes *to);
 
-/* Puts the expression for Oniguruma itself, whose class [:punct:] has symbols in it from version
- * 6.9.9 on, as in `tokenizers`, but not before; no NUL is put. -1 for [:^punct:], with a message.
- */
-int tw_pattern_modernise(const char *expression, tw_bytes *to);
-
 #endif

@@ -57,6 +57,29 @@ static tw_pattern *compile(const char *expression, size_t length, uint32_t optio
     return pattern;
 }
 
+/* Oniguruma's class [:punct:] has symbols in it from version 6.9.9 on, as in `tokenizers`, but not
+ * before. Puts the expression with both; no NUL is put. */
+static int modernise(const char *expression, tw_bytes *to)
+{
+    static const char punct[] = "[:punct:]", symbols[] = "\\p{P}\\p{S}";
+    size_t depth = 0; /* of classes */
+    for (const char *at = expression; *at;) {
+        if (depth > 0 && strncmp(at, "[:^punct:]", 10) == 0)
+            return tw_fail("[:^punct:] is not supported in '%s'", expression);
+        if (depth > 0 && strncmp(at, punct, sizeof punct - 1) == 0) {
+            tw_bytes_put(to, symbols, sizeof symbols - 1);
+            at += sizeof punct - 1;
+            continue;
+        }
+        depth += *at == '[';
+        depth -= *at == ']' && depth > 0;
+        const size_t length = at[0] == '\\' && at[1] ? 2 : 1;
+        tw_bytes_put(to, at, length);
+        at += length;
+    }
+    return 0;
+}
+
 static void begin_oniguruma(void)
 {
     OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
@@ -69,7 +92,7 @@ static tw_pattern *compile_oniguruma(const char *expression)
     pthread_once(&begun, begin_oniguruma);
     tw_bytes modern = {0};
     OnigErrorInfo info;
-    if (tw_pattern_modernise(expression, &modern) < 0) {
+    if (modernise(expression, &modern) < 0) {
         free(modern.data);
         return NULL;
     }

@@ -49,6 +49,17 @@ EOF
     score -q --metrics corpusBleu </dev/null | jq -e '.metrics.corpusBleu.mean == null'
 }
 
+@test "texts are compared alike in all locales" {
+    echo '{"prompt":"p","completion":"ÄPFEL ÉCOLE ΣΊΣΥΦΟΣ ДОМ İI Ǆ 1.5","samples":[{"text":"äpfel école σίσυφος дом i\u0307i ǆ 1.5"}]}' >upper.jsonl
+    local metrics='meteor,rouge1,rougeL,bleu,chrf,length'
+    LC_ALL=C.UTF-8 score -q --metrics $metrics upper.jsonl >wanted
+    jq -e '.metrics.meteor.mean > 99' wanted
+    for locale in C POSIX tr_TR.UTF-8 de_DE.UTF-8 ''; do
+        LC_ALL=$locale LANG=$locale score -q --metrics $metrics upper.jsonl >found
+        cmp wanted found
+    done
+}
+
 @test "bounds: the same for a seed, others for another; not by threads, files or -o" {
     score -q "${rouge[@]}" samples.jsonl >one
     OMP_NUM_THREADS=2 score -q "${rouge[@]}" samples.jsonl >two

@@ -8,6 +8,7 @@
 /* cmocka wants the four above. */
 #include <cmocka.h>
 #include <jansson.h>
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,27 @@ static void test_utf8(void **state)
     }
 }
 
+/* What Python's str.lower() makes of single characters, in whatever locale. */
+static void test_lower(void **state)
+{
+    (void)state;
+    static const uint32_t pairs[][2] = {
+        {'A', 'a'},         {'a', 'a'},         {'[', '['},       {0xC4, 0xE4},
+        {0x178, 0xFF},      {0x1C4, 0x1C6},     {0x1C5, 0x1C6},   {0x3A3, 0x3C3},
+        {0x410, 0x430},     {0x10A0, 0x2D00},   {0x13A0, 0xAB70}, {0x1C90, 0x10D0},
+        {0x1E9E, 0xDF},     {0x2126, 0x3C9},    {0x212A, 0x6B},   {0x2160, 0x2170},
+        {0x24B6, 0x24D0},   {0xA7AE, 0x26A},    {0xFF21, 0xFF41}, {0x10400, 0x10428},
+        {0x118A0, 0x118C0}, {0x1E900, 0x1E922}, {0x65E5, 0x65E5}, {0xDF, 0xDF},
+        {0x131, 0x131},     {0x1D400, 0x1D400}, {0xFFFD, 0xFFFD}};
+    static const char *const locales[] = {"C", "C.UTF-8", "tr_TR.UTF-8", "POSIX"};
+    for (size_t l = 0; l < sizeof locales / sizeof *locales; l++) {
+        setlocale(LC_ALL, locales[l]); /* where it is there */
+        for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+            assert_int_equal(pairs[i][1], tw_lower(pairs[i][0]));
+    }
+    setlocale(LC_ALL, "C");
+}
+
 static void test_word_count(void **state)
 {
     (void)state;
@@ -251,10 +273,15 @@ static void test_wordnet_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stems),      cmocka_unit_test(test_synonyms),
-        cmocka_unit_test(test_rouge),      cmocka_unit_test(test_meteor),
-        cmocka_unit_test(test_trim),       cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_word_count), cmocka_unit_test(test_wordnet_missing),
+        cmocka_unit_test(test_stems),
+        cmocka_unit_test(test_synonyms),
+        cmocka_unit_test(test_rouge),
+        cmocka_unit_test(test_meteor),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_lower),
+        cmocka_unit_test(test_word_count),
+        cmocka_unit_test(test_wordnet_missing),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
