@@ -1,7 +1,6 @@
 #include "metric/expression.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
