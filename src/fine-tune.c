@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "core/places.h"
 #include "core/progress.h"
 #include "core/rng.h"
 #include "metric/judge.h"
@@ -261,6 +262,12 @@ static int check_usage(void)
     return tw_policy_check(&policy);
 }
 
+/* An adapter is merged as it is: there are no records to train on. */
+static bool merges_only(int files)
+{
+    return policy.merge && !policy.lora && files == 0;
+}
+
 static int open_models(run *run)
 {
     tw_learner *learner = &run->learner;
@@ -383,6 +390,25 @@ static void prepare(run *run)
     run->update.examples = tw_alloc(update_size(), sizeof *run->update.examples);
 }
 
+/* No output destroys an input, nor another output. */
+static int check_places(char *const *files, int count)
+{
+    tw_places places = {0};
+    char *checkpoint = tw_checkpoint_path(common.output);
+    tw_model_places(&places, "-m", policy_path);
+    tw_places_input(&places, "--init", init_path);
+    tw_places_input(&places, "--tokenizer", tokenizer_path);
+    tw_model_places(&places, "-g", guidance_path);
+    tw_places_input(&places, "--valid", valid_path);
+    if (!merges_only(count))
+        tw_places_operands(&places, files, count);
+    tw_places_output_folder(&places, "-o", common.output);
+    tw_places_output_folder(&places, "the checkpoint", checkpoint);
+    tw_places_output(&places, "--log", common.log);
+    free(checkpoint);
+    return tw_places_check(&places);
+}
+
 static int run_training(run *run)
 {
     tw_training training = {
@@ -391,6 +417,7 @@ static int run_training(run *run)
         .program = usage.name,
         .output = common.output,
         .params = tw_model_trained(run->learner.policy),
+        .result_bytes = tw_policy_bytes(run->learner.policy, &policy),
         .adam = tw_adam_defaults,
         .maximise = run->written != NULL,
         .steps = tw_train_steps(&train, run->data.count),
@@ -424,13 +451,15 @@ int main(int argc, char **argv)
     const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
     tw_common_apply(&common);
     run run = {0};
-    if (policy.merge && !policy.lora && first == argc) {
-        if (tw_policy_merge(policy_path, common.output) == 0)
-            return TW_EXIT_OK;
-        tw_warn("%s", tw_error());
-        return TW_EXIT_DATA;
+    int end = check_places(argv + first, argc - first);
+    if (end == 0 && merges_only(argc - first)) {
+        end = tw_policy_merge(policy_path, common.output);
+        if (end != 0)
+            tw_warn("%s", tw_error());
+        return tw_training_status(end);
     }
-    int end = open_models(&run);
+    if (end == 0)
+        end = open_models(&run);
     if (end == 0 && (end = load_data(&run, argv + first, argc - first)) == 0)
         end = load_models(&run);
     if (end == 0) {
@@ -440,5 +469,5 @@ int main(int argc, char **argv)
     if (end != TW_TRAINED)
         tw_warn("%s", tw_error());
     close_run(&run);
-    return end == TW_TRAINED ? TW_EXIT_OK : TW_EXIT_DATA;
+    return tw_training_status(end);
 }

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "core/places.h"
 #include "core/progress.h"
 #include "core/rng.h"
 #include "train/alignment.h"
@@ -315,6 +316,21 @@ static int digest_run(const run *run, uint64_t *digest)
     return 0;
 }
 
+/* No output destroys an input, nor another output. */
+static int check_places(char *const *files, int count)
+{
+    tw_places places = {0};
+    char *checkpoint = tw_checkpoint_path(common.output);
+    tw_model_places(&places, "-i", model_path);
+    tw_places_input(&places, "--valid", valid_path);
+    tw_places_operands(&places, files, count);
+    tw_places_output_folder(&places, "-o", common.output);
+    tw_places_output_folder(&places, "the checkpoint", checkpoint);
+    tw_places_output(&places, "--log", common.log);
+    free(checkpoint);
+    return tw_places_check(&places);
+}
+
 static int run_training(run *run)
 {
     tw_training training = {
@@ -323,6 +339,7 @@ static int run_training(run *run)
         .program = usage.name,
         .output = common.output,
         .params = &run->guidance->model->params,
+        .result_bytes = run->guidance->model->params.size * sizeof(float),
         .adam = tw_adam_defaults,
         .steps = tw_train_steps(&train, run->train_count),
         .context = run,
@@ -363,7 +380,9 @@ int main(int argc, char **argv)
     const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
     tw_common_apply(&common);
     run run = {0};
-    int end = open_guidance(&run);
+    int end = check_places(argv + first, argc - first);
+    if (end == 0)
+        end = open_guidance(&run);
     if (end == 0)
         end = load_data(&run, argv + first, argc - first);
     if (end == 0)
@@ -375,5 +394,5 @@ int main(int argc, char **argv)
     if (end != TW_TRAINED)
         tw_warn("%s", tw_error());
     close_run(&run);
-    return end == TW_TRAINED ? TW_EXIT_OK : TW_EXIT_DATA;
+    return tw_training_status(end);
 }

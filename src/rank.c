@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "core/places.h"
 #include "core/progress.h"
 #include "metric/bertscore.h"
 #include "metric/classifier.h"
@@ -300,6 +301,18 @@ static int open_output(run *run)
     return run->writer ? 0 : -1;
 }
 
+/* No output destroys an input. */
+static int check_places(char *const *files, int count)
+{
+    tw_places places = {0};
+    tw_model_places(&places, "--classifier", classifier.model);
+    tw_places_input(&places, "--examples", classifier.examples);
+    tw_model_places(&places, "--bertscore-model", bertscore.model);
+    tw_places_operands(&places, files, count);
+    tw_places_output(&places, "-o", common.output ? common.output : "-");
+    return tw_places_check(&places);
+}
+
 static int open_run(run *run, char **files, int count)
 {
     const unsigned metrics = tw_metrics_used(expression);
@@ -309,7 +322,8 @@ static int open_run(run *run, char **files, int count)
         .need = TW_NEED_SAMPLES | (scores ? TW_NEED_SCORES : 0) |
                 (metrics & TW_COMPARING_METRICS || bertscore.model ? TW_NEED_COMPLETION : 0),
         .max_errors = common.max_errors};
-    if (!(run->panel = tw_panel_new(metrics, !no_stem, text.completion_field)) ||
+    if (check_places(files, count) != 0 ||
+        !(run->panel = tw_panel_new(metrics, !no_stem, text.completion_field)) ||
         !(run->records = tw_records_open(files, count, &records)) || open_classifier(run) != 0 ||
         open_bertscore(run) != 0 || load_models(run) != 0 || open_output(run) != 0)
         return -1;

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "core/places.h"
 #include "core/progress.h"
 #include "model/decode.h"
 #include "model/masked-lm.h"
@@ -234,12 +235,23 @@ static int load_model(const run *run)
     return tw_model_load(run->model, TW_USE_FROZEN, NULL);
 }
 
+/* No output destroys an input. */
+static int check_places(char *const *files, int count)
+{
+    tw_places places = {0};
+    tw_model_places(&places, "-m", model_path);
+    tw_places_operands(&places, files, count);
+    tw_places_output(&places, "-o", common.output ? common.output : "-");
+    return tw_places_check(&places);
+}
+
 static int open_run(run *run, char **files, int count)
 {
     tw_records_options records = {
         .prompt_field = text.prompt_field, .need = TW_NEED_PROMPT, .max_errors = common.max_errors};
     run->ring = tw_alloc(WINDOW, sizeof *run->ring);
-    if (!(run->model = tw_model_describe(model_path, NULL, NULL)) ||
+    if (check_places(files, count) < 0 ||
+        !(run->model = tw_model_describe(model_path, NULL, NULL)) ||
         tw_model_check_causal(run->model) != 0 ||
         !(run->new_tokens = tw_max_new_tokens(run->model, max_new_tokens)))
         return -1;

@@ -10,6 +10,7 @@
 #include "core/math.h"
 #include "core/memory.h"
 #include "core/option.h"
+#include "core/places.h"
 #include "core/progress.h"
 #include "metric/contrast.h"
 #include "metric/html.h"
@@ -290,6 +291,24 @@ static int load_models(tw_measures *measures)
     return tw_measures_load(measures);
 }
 
+/* No output destroys an input. */
+static int check_places(char *const *files, int count)
+{
+    tw_places places = {0};
+    tw_model_places(&places, "-m", model_path);
+    tw_model_places(&places, "-g", guidance_path);
+    tw_places_input(&places, "--tokenizer", tokenizer_path);
+    tw_model_places(&places, "--classifier", classifier.model);
+    tw_places_input(&places, "--examples", classifier.examples);
+    tw_model_places(&places, "--bertscore-model", bertscore.model);
+    tw_places_operands(&places, files, count);
+    if (html)
+        tw_places_output(&places, "--html", html);
+    else
+        tw_places_output(&places, "-o", common.output ? common.output : "-");
+    return tw_places_check(&places);
+}
+
 static int open_measures(run *run)
 {
     const tw_measures_options options = {
@@ -389,7 +408,9 @@ int main(int argc, char **argv)
         return TW_EXIT_USAGE;
     }
     tw_common_apply(&common);
-    int status = open_measures(&run);
+    int status = check_places(argv + first, argc - first);
+    if (status == 0)
+        status = open_measures(&run);
     if (status == 0)
         status = open_run(&run, argv + first, argc - first);
     if (status == 0)

@@ -7,18 +7,20 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/path.h"
+#include "core/stale.h"
 
-enum { SLOTS = 64, TRIES = 1000, NAME_BYTES = 200 };
+enum { SLOTS = 64, TRIES = 1000 };
 
 struct tw_atomic_file {
     int fd, slot;
-    char *path, *temporary;
+    char *given;            /* as the user named it */
+    char *path, *temporary; /* what that means, and what is written */
 };
 
 /* What a signal handler may read: names still to be removed, and whose they are
@@ -47,9 +49,9 @@ static void die(int number)
 
 static void install(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     struct sigaction action = {.sa_handler = die}, old;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
             sigaction(numbers[i], &action, NULL);
     if (!owner)
@@ -82,32 +84,41 @@ static void leave(int slot)
     pthread_mutex_unlock(&registry_lock);
 }
 
-/* `dir/.name.PID.N.tmp` for `dir/name`; the caller frees. */
-static char *temporary_name(const char *path, unsigned number)
+static void remove_stale_file(const char *path, const char *target)
 {
-    const char *slash = strrchr(path, '/');
-    int folder = slash ? (int)(slash - path) + 1 : 0;
-    return tw_format("%.*s.%.*s.%ld.%u.tmp", folder, path, NAME_BYTES, path + folder,
-                     (long)getpid(), number);
+    (void)target;
+    unlink(path);
+}
+
+/* 0, or -1 with errno; EEXIST: try again. */
+static int create_one(tw_atomic_file *file)
+{
+    file->temporary = tw_temporary_name(&tw_file_temporaries, file->path);
+    file->slot = enter(file->temporary);
+    file->fd =
+        TEMP_FAILURE_RETRY(open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (file->fd >= 0 && tw_temporary_lock(file->fd, file->temporary) == 0)
+        return 0;
+    int saved = file->fd < 0 ? errno : EEXIST;
+    if (file->fd >= 0)
+        close(file->fd);
+    leave(file->slot);
+    free(file->temporary);
+    file->temporary = NULL;
+    file->fd = file->slot = -1;
+    errno = saved;
+    return -1;
 }
 
 static int create(tw_atomic_file *file)
 {
-    static _Atomic unsigned number;
     for (int i = 0; i < TRIES; i++) {
-        char *name = temporary_name(file->path, number++);
-        int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0) {
-            file->fd = fd;
-            file->temporary = name;
-            file->slot = enter(name);
+        if (create_one(file) == 0)
             return 0;
-        }
-        free(name);
         if (errno != EEXIST)
             break;
     }
-    return tw_fail("cannot create %s: %m", file->path);
+    return tw_fail("cannot create %s: %m", file->given);
 }
 
 static void release(tw_atomic_file *file)
@@ -115,30 +126,43 @@ static void release(tw_atomic_file *file)
     leave(file->slot);
     free(file->temporary);
     free(file->path);
+    free(file->given);
     free(file);
+}
+
+/* What rename(2) would refuse in the end is refused now. */
+static int check_replaceable(const tw_atomic_file *file, const struct stat *old)
+{
+    struct stat parent;
+    char *folder = tw_parent_path(file->path);
+    bool sticky = stat(folder, &parent) == 0 && parent.st_mode & S_ISVTX;
+    free(folder);
+    if (access(file->path, W_OK) < 0)
+        return tw_fail("cannot write %s: %m", file->given);
+    if (tw_is_mount_point(file->path))
+        return tw_fail("cannot replace %s: it is mounted there; name a file in a folder",
+                       file->given);
+    if (sticky && geteuid() != 0 && old->st_uid != geteuid() && parent.st_uid != geteuid())
+        return tw_fail("cannot replace %s: it is another user's, in a folder where only they may "
+                       "remove it",
+                       file->given);
+    return 0;
 }
 
 tw_atomic_file *tw_atomic_open(const char *path)
 {
     tw_atomic_file *file = tw_alloc(1, sizeof *file);
-    *file = (tw_atomic_file){-1, -1, NULL, NULL};
-    char *target = realpath(path, NULL);
-    file->path = tw_strdup(target ? target : path);
-    free(target);
+    *file = (tw_atomic_file){-1, -1, tw_strdup(path), tw_resolve_path(path), NULL};
     struct stat old;
     bool replaces = stat(file->path, &old) == 0;
-    if (replaces && access(file->path, W_OK) < 0) {
-        tw_fail("cannot write %s: %m", path);
-        goto failed;
+    tw_remove_stale(&tw_file_temporaries, file->path, remove_stale_file);
+    if ((replaces && check_replaceable(file, &old) < 0) || create(file) < 0) {
+        release(file);
+        return NULL;
     }
-    if (create(file) < 0)
-        goto failed;
     if (replaces)
         fchmod(file->fd, old.st_mode & 0777); /* keeping the mode is a courtesy */
     return file;
-failed:
-    release(file);
-    return NULL;
 }
 
 int tw_atomic_fd(const tw_atomic_file *file)
@@ -146,35 +170,22 @@ int tw_atomic_fd(const tw_atomic_file *file)
     return file->fd;
 }
 
-/* Makes a rename last. Some file systems have no fsync of folders. */
-static int sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? tw_format("%.*s", (int)(slash - path) + 1, path) : tw_strdup(".");
-    int result = 0;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
-            result = tw_fail("cannot sync %s: %m", folder);
-        close(fd);
-    }
-    free(folder);
-    return result;
-}
-
 int tw_atomic_commit(tw_atomic_file *file)
 {
     int result = 0;
-    if (fsync(file->fd) < 0 && errno != EINVAL)
-        result = tw_fail("cannot write %s: %m", file->path);
-    if (close(file->fd) < 0 && result == 0)
-        result = tw_fail("cannot write %s: %m", file->path);
-    if (result == 0 && rename(file->temporary, file->path) < 0)
-        result = tw_fail("cannot rename to %s: %m", file->path);
-    if (result < 0)
+    if (TEMP_FAILURE_RETRY(fsync(file->fd)) < 0 && errno != EINVAL)
+        result = tw_fail("cannot write %s: %m", file->given);
+    if (close(file->fd) < 0 && errno != EINTR && result == 0)
+        result = tw_fail("cannot write %s: %m", file->given);
+    if (result == 0 && TEMP_FAILURE_RETRY(rename(file->temporary, file->path)) < 0)
+        result = tw_fail("cannot rename to %s: %m", file->given);
+    if (result < 0) {
         unlink(file->temporary);
-    else
-        result = sync_folder(file->path);
+    } else {
+        char *folder = tw_parent_path(file->path);
+        result = tw_sync_folder(folder);
+        free(folder);
+    }
     release(file);
     return result;
 }

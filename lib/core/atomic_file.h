@@ -3,12 +3,14 @@
 
 /* Files that appear whole or not at all: written under a temporary name beside
  * their place (`.NAME.PID.N.tmp`), renamed when complete. The temporaries of a
- * process are removed when it exits, and when SIGINT, SIGTERM or SIGHUP ends it
+ * process are removed when it exits, and when SIGINT, SIGTERM, SIGHUP or SIGUSR1 ends it
  * (a handler is set for those of them whose action is the default one). */
 typedef struct tw_atomic_file tw_atomic_file;
 
-/* NULL on failure, with the path in the message. A symbolic link is followed, so
- * that its target is replaced. Not for devices, pipes or folders. */
+/* NULL on failure, with the path in the message; what a rename in the end would refuse (a mount
+ * point, another user's file in a sticky folder) is refused here. A symbolic link is followed, so
+ * that its target is replaced or made. Temporaries that dead processes left are removed. Not for
+ * devices, pipes or folders. */
 tw_atomic_file *tw_atomic_open(const char *path);
 
 /* Owned by the file: do not close. */

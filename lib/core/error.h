@@ -6,7 +6,13 @@
  * the programs in src/ report the message and choose the exit status. */
 
 /* Exit statuses of every program. */
-enum { TW_EXIT_OK = 0, TW_EXIT_DATA = 1, TW_EXIT_USAGE = 2 };
+enum {
+    TW_EXIT_OK = 0,
+    TW_EXIT_DATA = 1, /* bad data, or reading or writing failed */
+    TW_EXIT_USAGE = 2,
+    TW_EXIT_STOPPED = 75 /* training stopped and left a checkpoint: run again with --resume (what
+                            sysexits.h calls EX_TEMPFAIL) */
+};
 
 /* Sets the thread's message (printf format, no trailing newline, truncated at
  * 2047 bytes). Returns -1, so that callers write `return tw_fail(...)`. */

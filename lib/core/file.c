@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,7 +32,7 @@ char *tw_read_file(const char *path, size_t limit, size_t *size)
 {
     char *bytes = NULL, *result = NULL;
     /* Not to hang on a named pipe, which is refused below. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0) {
         tw_fail("%s: %s", path, strerror(errno));
@@ -79,15 +80,24 @@ int tw_write_all(int fd, const void *bytes, size_t size)
     return 0;
 }
 
+void tw_write_errors(void)
+{
+    static const int numbers[] = {SIGPIPE, SIGXFSZ};
+    struct sigaction action;
+    for (int i = 0; i < 2; i++)
+        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+            signal(numbers[i], SIG_IGN);
+}
+
 int tw_write_file(const char *path, const void *bytes, size_t size)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (fd < 0)
         return tw_fail("%s: %s", path, strerror(errno));
-    int status = tw_write_all(fd, bytes, size) < 0 || fsync(fd) < 0 ? -1 : 0;
+    int status = tw_write_all(fd, bytes, size) < 0 || TEMP_FAILURE_RETRY(fsync(fd)) < 0 ? -1 : 0;
     if (status < 0)
         tw_fail("%s: %s", path, strerror(errno));
-    if (close(fd) < 0 && status == 0)
+    if (close(fd) < 0 && errno != EINTR && status == 0)
         status = tw_fail("%s: %s", path, strerror(errno));
     if (status < 0)
         unlink(path);

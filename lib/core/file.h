@@ -15,6 +15,11 @@ int tw_write_file(const char *path, const void *bytes, size_t size);
 /* write(2) until all is written. 0 or -1 with errno; sets no message. */
 int tw_write_all(int fd, const void *bytes, size_t size);
 
+/* From here on a write to a pipe that nobody reads, and one beyond the limit of a file's size, is
+ * an error of the call (EPIPE, EFBIG) and no longer a signal that ends the process. A handler that
+ * is set stays. */
+void tw_write_errors(void);
+
 /* "folder/name"; the caller frees. */
 char *tw_join_path(const char *folder, const char *name);
 

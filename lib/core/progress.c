@@ -10,6 +10,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/memory.h"
 
 static const double REDRAW = 0.1, REPORT = 10; /* seconds between two lines */
@@ -183,7 +184,7 @@ static volatile sig_atomic_t interrupted;
 
 static void interrupt(int number)
 {
-    if (interrupted) {
+    if (interrupted && number == SIGINT) {
         tw_atomic_remove_all();
         signal(number, SIG_DFL);
         raise(number); /* delivered when this handler returns */
@@ -193,9 +194,10 @@ static void interrupt(int number)
 
 void tw_catch_signals(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     struct sigaction action = {.sa_handler = interrupt}, old;
-    for (int i = 0; i < 2; i++)
+    tw_write_errors();
+    for (int i = 0; i < 4; i++)
         /* A signal ignored by who started us (nohup, `&`) stays ignored. */
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(numbers[i], &action, NULL);

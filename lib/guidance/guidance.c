@@ -1,12 +1,12 @@
 #include "guidance/guidance.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "model/lora.h"
 #include "model/masked-lm.h"
 #include "model/prompt.h"
@@ -82,9 +82,9 @@ static int write_settings(const char *folder, const tw_guidance_settings *settin
         json_pack("{s:s, s:f, s:s, s:I}", "aggregate", aggregate_names[settings->aggregate.kind],
                   "temperature", settings->aggregate.temperature, "bound",
                   bound_names[settings->bound], "head_size", (json_int_t)settings->head_size);
-    int status = json_dump_file(json, path, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    if (status < 0)
-        tw_fail("%s: %s", path, strerror(errno));
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    int status = tw_write_file(path, text, strlen(text));
+    free(text);
     json_decref(json);
     free(path);
     return status;

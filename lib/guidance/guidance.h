@@ -56,7 +56,7 @@ int tw_guidance_load(tw_guidance *guidance, tw_use use);
 /* What the head makes of a token's state, bytes (tw_model_activation_bytes). */
 size_t tw_guidance_target_bytes(const tw_guidance *guidance);
 
-/* Writes the whole into an existing folder (see tw_folder_begin). */
+/* Writes the whole into an existing folder (see core/folder.h). */
 int tw_guidance_save(const tw_guidance *guidance, const char *folder);
 
 void tw_guidance_free(tw_guidance *guidance); /* accepts NULL */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/places.h"
 #include "model/rope.h"
 #include "model/shards.h"
 #include "model/stops.h"
@@ -161,9 +162,12 @@ tw_tensor *tw_model_states(const tw_model *model, tw_tape *tape, tw_tensor *hidd
 void tw_model_logits(const tw_model *model, const float *states, size_t rows, float *logits);
 
 /* Writes config.json, generation_config.json, model.safetensors and the tokenizer's
- * files, or the adapter alone, into an existing folder (see tw_folder_begin). */
+ * files, or the adapter alone, into an existing folder (see core/folder.h). */
 int tw_model_save(const tw_model *model, const char *folder);
 void tw_model_free(tw_model *model); /* accepts NULL */
+
+/* A model's folder as an input (core/places.h); of an adapter its base model's too. NULL: none. */
+void tw_model_places(tw_places *places, const char *name, const char *folder);
 
 /* 16 hex digits of the weights and what shapes their use, of an adapter and its base, for
  * provenance. */
@@ -171,13 +175,5 @@ int tw_model_digest(const char *folder, char digest[17]);
 
 /* The same of a config.json alone, which a model begins from (tw_model_init). */
 int tw_config_digest(const char *path, char digest[17]);
-
-/* Folders that appear whole: tw_folder_begin makes a temporary folder beside path
- * and returns its name (the caller frees, after commit or abort); tw_folder_commit
- * fsyncs and renames it to path, replacing (by exchange) a folder there that holds a
- * model or checkpoint of ours; anything else there is refused at begin. */
-char *tw_folder_begin(const char *path);
-int tw_folder_commit(const char *temporary, const char *path);
-void tw_folder_abort(const char *temporary);
 
 #endif

@@ -66,7 +66,8 @@ typedef struct tw_writer_options {
  * tw_writer_close after fsync; until then nothing is at `path`. Temporary
  * names are removed on failure, at exit and when a signal ends the program
  * (core/atomic_file.h). Pipes, devices and descriptors (`/dev/stdout`,
- * `/dev/fd/N`) are written in place. SIGPIPE is ignored from here on. */
+ * `/dev/fd/N`) are written in place. SIGPIPE and
+ * SIGXFSZ are ignored from here on. */
 tw_writer *tw_writer_open(const tw_writer_options *options);
 
 /* Appends line and '\n'. */

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/memory.h"
 #include "core/number.h"
 #include "stream/frame.h"
@@ -177,7 +177,7 @@ static int open_output(tw_writer *writer, const char *path)
     if (exists && S_ISDIR(status.st_mode))
         return tw_fail("cannot write %s: it is a folder", path);
     if (exists && !S_ISREG(status.st_mode)) {
-        writer->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        writer->fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY));
         return writer->fd < 0 ? tw_fail("cannot write %s: %m", path) : 0;
     }
     writer->file = tw_atomic_open(path);
@@ -209,21 +209,13 @@ static int start_compression(tw_writer *writer, const tw_writer_options *options
     return append(writer, options->provenance, size);
 }
 
-/* A reader that goes away shall be an error of write(2), not the end of us. */
-static void ignore_broken_pipes(void)
-{
-    struct sigaction action;
-    if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
-        signal(SIGPIPE, SIG_IGN);
-}
-
 tw_writer *tw_writer_open(const tw_writer_options *options)
 {
     tw_writer *writer = tw_alloc(1, sizeof *writer);
     bool standard = !options->path || strcmp(options->path, "-") == 0;
     writer->name = tw_strdup(standard ? "<stdout>" : options->path);
     writer->fd = -1;
-    ignore_broken_pipes();
+    tw_write_errors();
     if (open_output(writer, options->path) < 0)
         goto failed;
     struct stat status;
@@ -273,7 +265,7 @@ int tw_writer_close(tw_writer *writer)
     }
     if (writer->file)
         result = tw_atomic_commit(writer->file);
-    else if (close(writer->fd) < 0)
+    else if (close(writer->fd) < 0 && errno != EINTR)
         result = tw_fail("cannot write %s: %m", writer->name);
     release(writer);
     return result;

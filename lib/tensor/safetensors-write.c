@@ -50,12 +50,12 @@ static int write_parts(int fd, const char *header, size_t size, const tw_array *
     for (size_t i = 0; i < count; i++)
         if (tw_write_all(fd, arrays[i].data, arrays[i].count * tw_dtype_size(arrays[i].dtype)) < 0)
             return -1;
-    return fsync(fd);
+    return TEMP_FAILURE_RETRY(fsync(fd));
 }
 
 int tw_safetensors_write(const char *path, const tw_array *arrays, size_t count)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (fd < 0)
         return tw_fail("%s: %s", path, strerror(errno));
     size_t size = 0;
@@ -64,7 +64,7 @@ int tw_safetensors_write(const char *path, const tw_array *arrays, size_t count)
     if (status < 0)
         tw_fail("%s: %s", path, strerror(errno));
     free(header);
-    if (close(fd) < 0 && status == 0)
+    if (close(fd) < 0 && errno != EINTR && status == 0)
         status = tw_fail("%s: %s", path, strerror(errno));
     if (status < 0)
         unlink(path);

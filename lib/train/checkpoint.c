@@ -1,20 +1,21 @@
 #include "train/checkpoint.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/folder.h"
+#include "core/hash.h"
 #include "core/memory.h"
-#include "model/model.h"
 #include "tensor/safetensors.h"
 
 static const char WEIGHTS[] = "weights.safetensors", BEST[] = "best.safetensors",
-                  ADAM[] = "adam.safetensors", STATE[] = "state.json";
+                  ADAM[] = "adam.safetensors", STATE[] = "state.json", CHECKSUM[] = "checksum",
+                  CHECKSUMS[] = "checksums";
 
-enum { STATE_LIMIT = 1 << 20 };
+enum { STATE_LIMIT = 1 << 20, VERSION = 2 };
 
 /* A buffer in the layout of the params, and how its arrays are called. */
 typedef struct view {
@@ -98,39 +99,87 @@ bool tw_checkpoint_exists(const char *path)
     return exists;
 }
 
-static int write_state(const char *folder, const json_t *state)
+/* The checksum of a state: of all of it but the field itself. */
+static void state_checksum(const json_t *state, char text[TW_XXH3_TEXT])
 {
-    char *text = json_dumps(state, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    if (!text)
-        return tw_fail("%s: the state is no JSON", STATE);
-    char *path = tw_join_path(folder, STATE);
-    int status = tw_write_file(path, text, strlen(text));
+    json_t *rest = json_copy((json_t *)state);
+    json_object_del(rest, CHECKSUM);
+    char *bytes = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    tw_xxh3 *hash = tw_xxh3_new();
+    tw_xxh3_add(hash, bytes, strlen(bytes));
+    tw_xxh3_text(hash, text);
+    tw_xxh3_free(hash);
+    free(bytes);
+    json_decref(rest);
+}
+
+static int add_checksum(json_t *checksums, const char *folder, const char *name)
+{
+    char text[TW_XXH3_TEXT], *path = tw_join_path(folder, name);
+    int status = tw_xxh3_file(path, text);
+    if (status == 0)
+        json_object_set_new(checksums, name, json_string(text));
     free(path);
-    free(text);
     return status;
+}
+
+static int write_state(const char *folder, const tw_checkpoint *checkpoint)
+{
+    json_t *state = json_copy(checkpoint->state), *checksums = json_object();
+    char text[TW_XXH3_TEXT];
+    int status = add_checksum(checksums, folder, WEIGHTS);
+    if (status == 0)
+        status = add_checksum(checksums, folder, ADAM);
+    if (status == 0 && checkpoint->has_best)
+        status = add_checksum(checksums, folder, BEST);
+    json_object_set_new(state, CHECKSUMS, checksums);
+    state_checksum(state, text);
+    json_object_set_new(state, CHECKSUM, json_string(text));
+    char *bytes = json_dumps(state, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    char *path = tw_join_path(folder, STATE);
+    if (status == 0)
+        status = tw_write_file(path, bytes, strlen(bytes));
+    free(path);
+    free(bytes);
+    json_decref(state);
+    return status;
+}
+
+static int write_files(const char *folder, const tw_checkpoint *checkpoint)
+{
+    const tw_params *params = checkpoint->params;
+    view weights = {"", params->x}, best = {"", checkpoint->best};
+    view moments[] = {{"m.", checkpoint->adam->m}, {"v.", checkpoint->adam->v}};
+    if (write_views(folder, WEIGHTS, params, &weights, 1) < 0 ||
+        write_views(folder, ADAM, params, moments, 2) < 0 ||
+        (checkpoint->has_best && write_views(folder, BEST, params, &best, 1) < 0))
+        return -1;
+    return write_state(folder, checkpoint);
 }
 
 int tw_checkpoint_save(const char *path, const tw_checkpoint *checkpoint)
 {
-    const tw_params *params = checkpoint->params;
-    char *folder = tw_folder_begin(path);
+    tw_folder *folder = tw_folder_open(path, TW_FOLDER_CHECKPOINT);
     if (!folder)
         return -1;
-    view weights = {"", params->x}, best = {"", checkpoint->best};
-    view moments[] = {{"m.", checkpoint->adam->m}, {"v.", checkpoint->adam->v}};
-    int status = write_views(folder, WEIGHTS, params, &weights, 1);
-    if (status == 0)
-        status = write_views(folder, ADAM, params, moments, 2);
-    if (status == 0 && checkpoint->has_best)
-        status = write_views(folder, BEST, params, &best, 1);
-    if (status == 0)
-        status = write_state(folder, checkpoint->state);
-    if (status == 0)
-        status = tw_folder_commit(folder, path);
-    if (status < 0)
-        tw_folder_abort(folder);
-    free(folder);
-    return status;
+    if (write_files(tw_folder_path(folder), checkpoint) < 0) {
+        tw_folder_discard(folder);
+        return -1;
+    }
+    return tw_folder_commit(folder);
+}
+
+static int check_state(const json_t *state)
+{
+    char text[TW_XXH3_TEXT];
+    if (json_integer_value(json_object_get(state, "checkpoint")) != VERSION)
+        return tw_fail("checkpoint: expected %d, the version of the format", VERSION);
+    const char *wanted = json_string_value(json_object_get(state, CHECKSUM));
+    state_checksum(state, text);
+    if (!wanted || strcmp(wanted, text) != 0)
+        return tw_fail("damaged, or changed by hand: its checksum is another one; restore the "
+                       "checkpoint, or remove it to begin anew");
+    return 0;
 }
 
 json_t *tw_checkpoint_state(const char *path)
@@ -145,8 +194,8 @@ json_t *tw_checkpoint_state(const char *path)
     state = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (!state) {
         tw_fail("%s: %s", name, error.text);
-    } else if (json_integer_value(json_object_get(state, "checkpoint")) != 1) {
-        tw_fail("%s: checkpoint: expected 1, the version of the format", name);
+    } else if (check_state(state) < 0) {
+        tw_fail_in("%s", name);
         json_decref(state);
         state = NULL;
     }
@@ -156,14 +205,30 @@ out:
     return state;
 }
 
+static int check_file(const char *folder, const json_t *checksums, const char *name)
+{
+    char text[TW_XXH3_TEXT], *path = tw_join_path(folder, name);
+    const char *wanted = json_string_value(json_object_get(checksums, name));
+    int status =
+        wanted ? tw_xxh3_file(path, text) : tw_fail("%s: state.json has no checksum of it", path);
+    if (status == 0 && strcmp(wanted, text) != 0)
+        status = tw_fail("%s: damaged: its checksum is not that in state.json; restore the "
+                         "checkpoint, or remove it to begin anew",
+                         path);
+    free(path);
+    return status;
+}
+
 int tw_checkpoint_load(const char *path, tw_checkpoint *checkpoint)
 {
     const tw_params *params = checkpoint->params;
+    const json_t *checksums = json_object_get(checkpoint->state, CHECKSUMS);
     view weights = {"", params->x}, best = {"", checkpoint->best};
     view moments[] = {{"m.", checkpoint->adam->m}, {"v.", checkpoint->adam->v}};
-    char *name = tw_join_path(path, BEST);
-    checkpoint->has_best = checkpoint->best && access(name, F_OK) == 0;
-    free(name);
+    checkpoint->has_best = checkpoint->best && json_object_get(checksums, BEST);
+    if (check_file(path, checksums, WEIGHTS) < 0 || check_file(path, checksums, ADAM) < 0 ||
+        (checkpoint->has_best && check_file(path, checksums, BEST) < 0))
+        return -1;
     if (read_views(path, WEIGHTS, params, &weights, 1) < 0 ||
         read_views(path, ADAM, params, moments, 2) < 0)
         return -1;
@@ -172,18 +237,5 @@ int tw_checkpoint_load(const char *path, tw_checkpoint *checkpoint)
 
 int tw_checkpoint_remove(const char *path)
 {
-    /* The state first: without it the rest is no checkpoint. */
-    static const char *const names[] = {STATE, WEIGHTS, BEST, ADAM};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *name = tw_join_path(path, names[i]);
-        bool failed = unlink(name) < 0 && errno != ENOENT && errno != ENOTDIR;
-        if (failed)
-            tw_fail("%s: %s", name, strerror(errno));
-        free(name);
-        if (failed)
-            return -1;
-    }
-    if (rmdir(path) < 0 && errno != ENOENT)
-        return tw_fail("%s: %s", path, strerror(errno));
-    return 0;
+    return tw_folder_remove(path, TW_FOLDER_CHECKPOINT);
 }

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "core/error.h"
+#include "core/folder.h"
 #include "core/memory.h"
-#include "model/model.h"
 #include "train/checkpoint.h"
 #include "train/run.h"
 
@@ -24,7 +24,7 @@ static int update(tw_run *run, double *loss)
     const tw_training *training = run->training;
     uint64_t passes = (uint64_t)run->options->accumulate, tokens = 0;
     double start = now(), rate = tw_schedule_rate(&run->schedule, run->step);
-    tw_pass report = {.log = run->log ? json_object() : NULL};
+    tw_pass report = {.log = run->log.fd >= 0 ? json_object() : NULL};
     int status = -1;
     *loss = 0;
     for (uint64_t i = 0; i < passes; i++) {
@@ -45,7 +45,7 @@ static int update(tw_run *run, double *loss)
     tw_adam_step(&run->adam, rate, tw_clip_factor(norm, run->options->clip));
     run->step++;
     status = 0;
-    if (!run->log)
+    if (run->log.fd < 0)
         goto out;
     json_t *line = json_pack("{s:I}", "step", (json_int_t)run->step);
     tw_set_real(line, "loss", *loss);
@@ -53,7 +53,7 @@ static int update(tw_run *run, double *loss)
     tw_set_real(line, "gradient_norm", norm);
     tw_set_real(line, "tokens_per_second", (double)tokens / fmax(now() - start, 1e-9));
     json_object_update_missing(line, report.log);
-    status = tw_run_log(run, line);
+    tw_run_log(run, line);
 out:
     json_decref(report.log);
     return status;
@@ -94,7 +94,7 @@ static int validate(tw_run *run)
     tw_set_real(line, "validation", report.value);
     json_object_set_new(line, "best", json_boolean(better));
     json_object_update_missing(line, report.measures);
-    status = tw_run_log(run, line);
+    tw_run_log(run, line);
 out:
     json_decref(report.measures);
     return status;
@@ -123,15 +123,10 @@ static int advance(tw_run *run)
     if (!run->resumed && validates(run) && validate(run) < 0)
         return -1;
     while (!finished(run)) {
-        if (tw_interrupted()) {
-            if (tw_run_save(run) < 0)
-                return -1;
-            tw_fail("interrupted after step %llu of %llu: the same command with --resume goes on "
-                    "from %s",
-                    (unsigned long long)run->step, (unsigned long long)run->training->steps,
-                    run->checkpoint);
-            return TW_TRAINING_INTERRUPTED;
-        }
+        if (tw_interrupted())
+            return tw_run_stop(run, "interrupted");
+        if (run->log.error != 0)
+            break;
         double loss = 0;
         if (update(run, &loss) < 0)
             return -1;
@@ -142,54 +137,56 @@ static int advance(tw_run *run)
         if (validates(run) && (last || due(run, run->options->eval_every)) && validate(run) < 0)
             return -1;
         if (!last && due(run, run->options->save_every) && tw_run_save(run) < 0)
-            return -1;
+            return tw_run_stop(run, tw_error());
     }
-    return TW_TRAINED;
+    return tw_run_check_log(run) < 0 ? tw_run_stop(run, tw_error()) : TW_TRAINED;
 }
 
-static int save_result(tw_run *run)
+static int write_result(tw_run *run)
 {
     const tw_training *training = run->training;
     if (run->best.any)
         memcpy(training->params->x, run->best_x, training->params->size * sizeof *run->best_x);
-    char *folder = tw_folder_begin(training->output);
+    tw_folder *folder = tw_folder_open(training->output, TW_FOLDER_MODEL);
     if (!folder)
         return -1;
-    int status = training->save(training->context, folder);
-    if (status == 0)
-        status = tw_folder_commit(folder, training->output);
-    if (status < 0)
-        tw_folder_abort(folder);
-    free(folder);
-    if (status == 0 && run->best.any)
-        tw_run_say(run, "kept the weights of step %llu, validation %.4f",
-                   (unsigned long long)run->best.step, run->best.value);
-    return status < 0 ? -1 : tw_checkpoint_remove(run->checkpoint);
+    if (training->save(training->context, tw_folder_path(folder)) < 0) {
+        tw_folder_discard(folder);
+        return -1;
+    }
+    return tw_folder_commit(folder);
 }
 
-/* What can be found wrong now is not found wrong after hours of training. */
-static int check_output(const tw_run *run)
+static int save_result(tw_run *run)
 {
-    char *folder = tw_folder_begin(run->training->output);
-    if (!folder)
-        return -1;
-    tw_folder_abort(folder);
-    free(folder);
-    if (!run->options->resume && tw_checkpoint_exists(run->checkpoint))
-        return tw_fail("%s: an interrupted run left this checkpoint: go on from it with --resume, "
-                       "or remove it",
-                       run->checkpoint);
-    return 0;
+    if (write_result(run) < 0)
+        return tw_run_stop(run, tw_error());
+    if (run->best.any)
+        tw_run_say(run, "kept the weights of step %llu, validation %.4f",
+                   (unsigned long long)run->best.step, run->best.value);
+    return tw_checkpoint_remove(run->checkpoint);
+}
+
+char *tw_checkpoint_path(const char *output)
+{
+    size_t length = strlen(output);
+    while (length > 1 && output[length - 1] == '/')
+        length--;
+    return tw_format("%.*s.checkpoint", (int)length, output);
+}
+
+int tw_training_status(int end)
+{
+    if (end == TW_TRAINED)
+        return TW_EXIT_OK;
+    return end == TW_TRAINING_STOPPED ? TW_EXIT_STOPPED : TW_EXIT_DATA;
 }
 
 static void init(tw_run *run, const tw_training *training)
 {
     const tw_train_options *options = training->options;
-    *run = (tw_run){.training = training, .options = options};
-    size_t length = strlen(training->output);
-    while (length > 1 && training->output[length - 1] == '/')
-        length--;
-    run->checkpoint = tw_format("%.*s.checkpoint", (int)length, training->output);
+    *run = (tw_run){.training = training, .options = options, .log.fd = -1};
+    run->checkpoint = tw_checkpoint_path(training->output);
     run->best.maximise = training->maximise;
     tw_schedule_init(&run->schedule, (tw_schedule_kind)options->schedule, options->learning_rate,
                      (uint64_t)options->warmup, training->steps, training->maximise);
@@ -208,33 +205,34 @@ static void take_memory(tw_run *run)
         run->best_x = tw_alloc(training->params->size, sizeof *run->best_x);
 }
 
+static int train(tw_run *run)
+{
+    const tw_training *training = run->training;
+    if (tw_run_claim(run) < 0)
+        return -1;
+    take_memory(run);
+    if (run->options->resume && tw_checkpoint_exists(run->checkpoint) && tw_run_resume(run) < 0)
+        return -1;
+    if (tw_run_open_log(run) < 0)
+        return -1;
+    run->first = run->step;
+    run->progress = tw_progress_new("steps", training->steps - run->first, training->common->quiet);
+    int status = advance(run);
+    if (status < 0)
+        tw_progress_abandon(run->progress);
+    else
+        tw_progress_end(run->progress);
+    run->progress = NULL;
+    return status == TW_TRAINED ? save_result(run) : status;
+}
+
 int tw_train(const tw_training *training)
 {
     tw_run run;
     init(&run, training);
-    off_t log_bytes = 0;
-    int status = check_output(&run);
-    if (status == 0)
-        take_memory(&run);
-    if (status == 0 && training->options->resume && tw_checkpoint_exists(run.checkpoint))
-        status = tw_run_resume(&run, &log_bytes);
-    if (status == 0)
-        status = tw_run_open_log(&run, log_bytes);
-    if (status == 0) {
-        run.first = run.step;
-        run.progress =
-            tw_progress_new("steps", training->steps - run.first, training->common->quiet);
-        status = advance(&run);
-        if (status < 0)
-            tw_progress_abandon(run.progress);
-        else
-            tw_progress_end(run.progress);
-        run.progress = NULL;
-    }
-    if (status == TW_TRAINED)
-        status = save_result(&run);
-    if (tw_run_close_log(&run) < 0)
-        status = -1;
+    int status = train(&run);
+    tw_run_close_log(&run);
+    tw_lock_release(run.lock);
     tw_adam_free(&run.adam);
     free(run.best_x);
     free(run.checkpoint);

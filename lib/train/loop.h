@@ -36,6 +36,7 @@ typedef struct tw_training {
     const tw_common *common; /* log, quiet */
     const char *program;     /* "learn-guidance" */
     const char *output;      /* result folder; checkpoints go to OUTPUT.checkpoint */
+    size_t result_bytes;     /* what its weights will take, tried before the first step */
     tw_params *params;       /* trainable */
     tw_adam_options adam;    /* weight_decay is taken from options */
     uint64_t steps;          /* updates, see tw_train_steps */
@@ -62,13 +63,20 @@ typedef struct tw_training {
 } tw_training;
 
 typedef enum tw_training_end {
-    TW_TRAINED,             /* the result folder is in place, the checkpoint gone */
-    TW_TRAINING_INTERRUPTED /* a checkpoint is in place; tw_error() says so */
+    TW_TRAINED,         /* the result folder is in place, the checkpoint gone */
+    TW_TRAINING_STOPPED /* a checkpoint is in place; tw_error() says why, where and how to go on */
 } tw_training_end;
 
-/* Runs to the end, to the early stop or to tw_interrupted(). Returns a
- * tw_training_end, or -1. A checkpoint in the place without --resume is a failure
- * that names it, so that nobody's work is lost. */
+/* Runs to the end, to the early stop or to tw_interrupted(). Returns a tw_training_end, or -1. A
+ * checkpoint in the place without --resume is a failure that names it, so that nobody's work is
+ * lost. That the output, the checkpoint and the log can be written is tried before the first step;
+ * when one of them fails later, a checkpoint is left where that is possible. */
 int tw_train(const tw_training *training);
+
+/* The exit status of a program that ends so: a tw_training_end, or -1. */
+int tw_training_status(int end);
+
+/* OUTPUT.checkpoint; the caller frees. */
+char *tw_checkpoint_path(const char *output);
 
 #endif

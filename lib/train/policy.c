@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/error.h"
+#include "core/folder.h"
 #include "core/memory.h"
 #include "model/lora.h"
 
@@ -154,6 +155,12 @@ int tw_policy_load(tw_model *policy, tw_guidance *guidance, uint64_t seed)
     return tw_model_load(policy, use_of(policy), NULL);
 }
 
+size_t tw_policy_bytes(tw_model *policy, const tw_policy_options *options)
+{
+    const tw_params *params = options->merge ? &policy->params : tw_model_trained(policy);
+    return params->size * sizeof(float);
+}
+
 int tw_policy_save(tw_model *policy, const tw_policy_options *options, const char *folder)
 {
     if (options->merge)
@@ -179,13 +186,12 @@ int tw_policy_merge(const char *folder, const char *output)
     int status = policy ? plan_merge(policy) : -1;
     if (status == 0)
         status = tw_model_load(policy, TW_USE_FROZEN, NULL);
-    char *temporary = status == 0 ? tw_folder_begin(output) : NULL;
-    status = temporary ? tw_policy_save(policy, &options, temporary) : -1;
+    tw_folder *result = status == 0 ? tw_folder_open(output, TW_FOLDER_MODEL) : NULL;
+    status = result ? tw_policy_save(policy, &options, tw_folder_path(result)) : -1;
     if (status == 0)
-        status = tw_folder_commit(temporary, output);
-    if (status < 0)
-        tw_folder_abort(temporary);
-    free(temporary);
+        status = tw_folder_commit(result);
+    else
+        tw_folder_discard(result);
     tw_model_free(policy);
     return status;
 }

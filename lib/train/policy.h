@@ -59,6 +59,9 @@ int tw_policy_plan(const tw_model *policy, const tw_policy_options *options,
  * a model from scratch (tw_model_draft) are initial ones, by the seed. */
 int tw_policy_load(tw_model *policy, tw_guidance *guidance, uint64_t seed);
 
+/* Bytes that the weights of the result will take. */
+size_t tw_policy_bytes(tw_model *policy, const tw_policy_options *options);
+
 /* Writes the result into an existing folder. With options->merge the policy is an ordinary model
  * afterwards. */
 int tw_policy_save(tw_model *policy, const tw_policy_options *options, const char *folder);

@@ -1,6 +1,9 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
+#include "core/memory.h"
 #include "train/checkpoint.h"
 #include "train/run.h"
 
@@ -8,16 +11,17 @@ static json_t *state_of(tw_run *run)
 {
     char digest[17];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)run->training->digest);
-    long written = run->log ? ftell(run->log) : 0;
-    return json_pack("{s:i, s:s, s:s, s:I, s:o, s:o, s:I}", "checkpoint", 1, "program",
+    return json_pack("{s:i, s:s, s:s, s:I, s:o, s:o, s:I, s:s}", "checkpoint", 2, "program",
                      run->training->program, "digest", digest, "step", (json_int_t)run->step,
                      "best", tw_best_to_json(&run->best), "plateau",
                      tw_plateau_to_json(&run->schedule.plateau), "log_bytes",
-                     (json_int_t)(written > 0 ? written : 0));
+                     (json_int_t)run->log.bytes, "log_rest", run->log.rest ? run->log.rest : "");
 }
 
 int tw_run_save(tw_run *run)
 {
+    /* What the state says of the log has to be there after a power failure too. */
+    tw_run_check_log(run);
     json_t *state = state_of(run);
     tw_checkpoint checkpoint = {.params = run->training->params,
                                 .adam = &run->adam,
@@ -29,16 +33,34 @@ int tw_run_save(tw_run *run)
     return status;
 }
 
-static int restore_state(tw_run *run, const json_t *state, off_t *log_bytes)
+int tw_run_stop(tw_run *run, const char *cause)
+{
+    char *why = tw_format("%s after step %llu of %llu", cause, (unsigned long long)run->step,
+                          (unsigned long long)run->training->steps);
+    int status = TW_TRAINING_STOPPED;
+    if (tw_run_save(run) == 0)
+        tw_fail("%s: the same command with --resume goes on from %s", why, run->checkpoint);
+    else if (tw_checkpoint_exists(run->checkpoint))
+        tw_fail(
+            "%s, and no new checkpoint can be written (%s): the same command with --resume goes "
+            "on from the older %s",
+            why, tw_error(), run->checkpoint);
+    else
+        status = tw_fail("%s, and no checkpoint can be written: %s", why, tw_error());
+    free(why);
+    return status;
+}
+
+static int restore_state(tw_run *run, const json_t *state)
 {
     char digest[17];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)run->training->digest);
-    const char *program = NULL, *made_with = NULL;
+    const char *program = NULL, *made_with = NULL, *rest = NULL;
     json_t *best = NULL, *plateau = NULL;
     json_int_t step = 0, bytes = 0;
-    if (json_unpack((json_t *)state, "{s:s, s:s, s:I, s:o, s:o, s:I}", "program", &program,
+    if (json_unpack((json_t *)state, "{s:s, s:s, s:I, s:o, s:o, s:I, s:s}", "program", &program,
                     "digest", &made_with, "step", &step, "best", &best, "plateau", &plateau,
-                    "log_bytes", &bytes) < 0 ||
+                    "log_bytes", &bytes, "log_rest", &rest) < 0 ||
         step < 0 || bytes < 0)
         return tw_fail("state.json: a field is missing or of another type");
     if (strcmp(program, run->training->program) != 0 || strcmp(digest, made_with) != 0)
@@ -47,21 +69,22 @@ static int restore_state(tw_run *run, const json_t *state, off_t *log_bytes)
     if ((uint64_t)step > run->training->steps)
         return tw_fail("state.json: step: beyond the last one");
     run->step = run->adam.step = (uint64_t)step;
-    *log_bytes = (off_t)bytes;
+    run->log.bytes = (off_t)bytes;
+    run->log.rest = *rest ? tw_strdup(rest) : NULL;
     if (tw_best_from_json(&run->best, best) < 0 ||
         tw_plateau_from_json(&run->schedule.plateau, plateau) < 0)
         return tw_fail_in("state.json");
     return 0;
 }
 
-int tw_run_resume(tw_run *run, off_t *log_bytes)
+int tw_run_resume(tw_run *run)
 {
     json_t *state = tw_checkpoint_state(run->checkpoint);
     if (!state)
         return -1;
     tw_checkpoint checkpoint = {
-        .params = run->training->params, .adam = &run->adam, .best = run->best_x};
-    int status = restore_state(run, state, log_bytes);
+        .params = run->training->params, .adam = &run->adam, .best = run->best_x, .state = state};
+    int status = restore_state(run, state);
     if (status < 0)
         tw_fail_in("%s", run->checkpoint);
     else

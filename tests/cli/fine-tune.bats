@@ -66,10 +66,10 @@ tune() { # as command_to, and runs it
     model=policy
     tune again -q --steps 1 --eval-every 1 --valid valid.jsonl --log again.jsonl
     same "$best" "$(jq -s '.[0].validation' again.jsonl)"
-    # In its place, if it is a model's.
-    tune policy -q --steps 1
+    # In the place of an older one.
+    tune again -q --steps 2
     run ! cmp -s policy/model.safetensors again/model.safetensors
-    sample -q --plain -m policy --greedy --max-new-tokens 8 valid.jsonl | jq -e -s 'length == 20' >/dev/null
+    sample -q --plain -m again --greedy --max-new-tokens 8 valid.jsonl | jq -e -s 'length == 20' >/dev/null
 }
 
 @test "validation by what the policy writes keeps the weights that write best" {
@@ -107,7 +107,7 @@ tune() { # as command_to, and runs it
         --steps 300 --log part.jsonl -q train.jsonl)
     cp "$model/config.json" .
     interrupted TERM 2 part.jsonl "${command[@]}"
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 75 ]
     jq '.layer_norm_epsilon = 0.001' "$model/config.json" >config.json
     refused 1 'part.checkpoint: made with another' "${command[@]}" --resume
 }
@@ -181,7 +181,7 @@ tune() { # as command_to, and runs it
     command_to part "${options[@]}" --log part.jsonl
     interrupted TERM 5 part.jsonl "${command[@]}"
     cat err
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 75 ]
     [[ $(tail -1 err) == "fine-tune: interrupted after step "*" of 200: the same command with --resume goes on from part.checkpoint" ]]
     [ ! -e part ]
     refused 1 'part.checkpoint: an interrupted run left this checkpoint' \
@@ -225,7 +225,7 @@ tune() { # as command_to, and runs it
     refused 1 'train.jsonl' fine-tune -q -m "$model" -o train.jsonl --steps 1 train.jsonl
     refused 1 '/dev/full: No space left on device' "${run[@]}" --log /dev/full train.jsonl
     mkdir other && touch other/mine
-    refused 1 'other: holds neither a model nor a checkpoint' fine-tune -q -m "$model" -o other train.jsonl
+    refused 1 'other: it holds mine, which these programs do not write there' fine-tune -q -m "$model" -o other train.jsonl
     # Guidance that is none, or of another vocabulary.
     refused 1 'guidance.json' "${run[@]}" -g "$model" --objective weighted-mle train.jsonl
     cp -r "$guidance" bpe && chmod -R u+w bpe

@@ -116,7 +116,7 @@ learn() { # OUTPUT OPTIONS...: on ranked.jsonl
     interrupted TERM 3 log.jsonl learn-guidance -i "$model" -o part "${small[@]}" --steps 200 \
         --log log.jsonl ranked.jsonl
     cat err
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 75 ]
     [[ $(tail -1 err) == "learn-guidance: interrupted after step "*" of 200: the same command with --resume goes on from part.checkpoint" ]]
     [ ! -e part ]
 

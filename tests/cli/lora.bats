@@ -82,7 +82,7 @@ prepare() {
     # The adapter's rank and layers make another run, so does another base.
     command=(fine-tune "${small[@]}" --steps 300 --log part.jsonl -o part train.jsonl)
     interrupted TERM 2 part.jsonl "${command[@]}" -m policy --lora 4
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 75 ]
     for change in '--lora 5' '--lora 4:1' '--lora 4 --lora-targets c_fc' ''; do
         # shellcheck disable=SC2086 # several words
         refused 1 'made with another program, other options' "${command[@]}" -m policy --resume $change
@@ -129,7 +129,7 @@ prepare() {
     refused 1 'adapter: is an adapter' fine-tune -m adapter --lora 2 -o out train.jsonl
     mkdir full
     echo text >full/notes
-    refused 1 'it will not be replaced' fine-tune -m adapter --merge -o full
+    refused 1 'full: it holds notes' fine-tune -m adapter --merge -o full
     # Bad data is found before a model is trained or written.
     echo 7 >bad.jsonl
     refused 1 'bad.jsonl:1: ' fine-tune -q -m policy --lora 2 -o out bad.jsonl

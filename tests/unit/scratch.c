@@ -38,7 +38,13 @@ int scratch_leave(void **state)
     (void)state;
     if (chdir("/") < 0)
         return -1;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(folder);
+    return 0;
+}
+
+void scratch_remove(const char *path)
+{
+    nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 void scratch_write(const char *path, const void *bytes, size_t size)

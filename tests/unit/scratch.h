@@ -10,6 +10,9 @@ int scratch_enter(void **state);
 /* Leaves it and removes it with what is in it; a cmocka teardown. */
 int scratch_leave(void **state);
 
+/* Removes any folder with what is in it. */
+void scratch_remove(const char *path);
+
 void scratch_write(const char *path, const void *bytes, size_t size);
 void scratch_text(const char *path, const char *text);
 /* A NUL follows; the caller frees. */

@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "scratch.h"
 #include "train/alignment.h"
 
 #define GPT2 "tests/fixtures/gpt2"
@@ -318,7 +319,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tw_folder_abort(folder);
+    scratch_remove(folder);
     return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "core/rng.h"
 #include "errors.h"
 #include "model/model.h"
+#include "scratch.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
 
@@ -50,6 +51,14 @@ static void fill(float *x, const tw_params *params, uint64_t seed)
 
 /* --- the folder --------------------------------------------------------------- */
 
+static void load(const char *path, tw_checkpoint *checkpoint)
+{
+    checkpoint->state = tw_checkpoint_state(path);
+    if (!checkpoint->state || tw_checkpoint_load(path, checkpoint) < 0)
+        fail_msg("%s", tw_error());
+    json_decref(checkpoint->state);
+}
+
 static void test_save_and_load(void **state)
 {
     (void)state;
@@ -63,18 +72,18 @@ static void test_save_and_load(void **state)
     fill(adam.m, &params, 2);
     fill(adam.v, &params, 3);
     fill(best, &params, 4);
-    json_t *json = json_pack("{s:i, s:i}", "checkpoint", 1, "step", 5);
+    json_t *json = json_pack("{s:i, s:i}", "checkpoint", 2, "step", 5);
     tw_checkpoint saved = {&params, &adam, best, false, json};
     assert_false(tw_checkpoint_exists(path));
     assert_int_equal(tw_checkpoint_remove(path), 0);
     assert_int_equal(tw_checkpoint_save(path, &saved), 0);
     assert_true(tw_checkpoint_exists(path));
     tw_checkpoint loaded = {&other, &other_adam, got, true, NULL};
-    assert_int_equal(tw_checkpoint_load(path, &loaded), 0);
+    load(path, &loaded);
     assert_false(loaded.has_best);
     saved.has_best = true;
     assert_int_equal(tw_checkpoint_save(path, &saved), 0);
-    assert_int_equal(tw_checkpoint_load(path, &loaded), 0);
+    load(path, &loaded);
     assert_true(loaded.has_best);
     size_t bytes = params.size * sizeof(float);
     assert_memory_equal(other.x, params.x, bytes);
@@ -82,6 +91,9 @@ static void test_save_and_load(void **state)
     assert_memory_equal(other_adam.v, adam.v, bytes);
     assert_memory_equal(got, best, bytes);
     json_t *read = tw_checkpoint_state(path);
+    assert_int_equal(json_object_size(json_object_get(read, "checksums")), 3);
+    json_object_del(read, "checksums");
+    json_object_del(read, "checksum");
     assert_true(json_equal(read, json));
     json_decref(read);
     json_decref(json);
@@ -115,8 +127,9 @@ static void test_another_model(void **state)
         tw_params_allocate(&params, true);
         tw_adam adam;
         tw_adam_init(&adam, &params, &tw_adam_defaults);
-        tw_checkpoint loaded = {&params, &adam, NULL, false, NULL};
+        tw_checkpoint loaded = {&params, &adam, NULL, false, tw_checkpoint_state(path)};
         assert_int_equal(tw_checkpoint_load(path, &loaded), -1);
+        json_decref(loaded.state);
         expect_error(wrong[i].said);
         expect_error("weights.safetensors");
         tw_adam_free(&adam);
@@ -125,8 +138,9 @@ static void test_another_model(void **state)
     char *extra = tw_join_path(path, "notes.txt");
     assert_int_equal(tw_write_file(extra, "mine", 4), 0);
     assert_int_equal(tw_checkpoint_remove(path), -1);
+    expect_error("one.checkpoint: it holds notes.txt, which these programs do not write there");
     assert_int_equal(access(extra, F_OK), 0);
-    assert_false(tw_checkpoint_exists(path));
+    assert_true(tw_checkpoint_exists(path));
     unlink(extra);
     assert_int_equal(tw_checkpoint_remove(path), 0);
     assert_int_equal(access(path, F_OK), -1);
@@ -174,7 +188,8 @@ static int toy_validate(void *context, uint64_t step, tw_validation *report)
 static int toy_save(void *context, const char *path)
 {
     const toy *toy = context;
-    char *config = tw_join_path(path, "config.json"), *values = tw_join_path(path, "values");
+    char *config = tw_join_path(path, "config.json"),
+         *values = tw_join_path(path, "model.safetensors");
     int status = tw_write_file(config, "{}", 2);
     if (status == 0)
         status = tw_write_file(values, toy->params.x, toy->params.size * sizeof(float));
@@ -273,7 +288,7 @@ static char *cut_speed(char *log)
 
 static void check_same(const char *a, const char *b)
 {
-    static const char *const files[] = {"/values", ".log"};
+    static const char *const files[] = {"/model.safetensors", ".log"};
     for (size_t i = 0; i < 2; i++) {
         size_t size_a = 0, size_b = 0;
         char *x = read_result(a, files[i], &size_a), *y = read_result(b, files[i], &size_b);
@@ -308,8 +323,7 @@ static void test_interrupted_is_resumed(void **state)
         part.signal_pass = passes[i];
         int status = run_apart(&part);
         /* In the last step there is nothing left to interrupt. */
-        assert_int_equal(WEXITSTATUS(status),
-                         passes[i] == 178 ? TW_TRAINED : TW_TRAINING_INTERRUPTED);
+        assert_int_equal(WEXITSTATUS(status), passes[i] == 178 ? TW_TRAINED : TW_TRAINING_STOPPED);
         part.signal_pass = -1;
         if (passes[i] != 178) {
             assert_true(exists("part", ".checkpoint/state.json"));
@@ -347,7 +361,7 @@ static void test_resume_refuses_another_run(void **state)
     part.name = "other";
     part.signal = SIGTERM;
     part.signal_pass = 40;
-    assert_int_equal(WEXITSTATUS(run_apart(&part)), TW_TRAINING_INTERRUPTED);
+    assert_int_equal(WEXITSTATUS(run_apart(&part)), TW_TRAINING_STOPPED);
     part.signal_pass = -1;
     assert_int_equal(run_toy(&part), -1);
     expect_error("other.checkpoint: ");
@@ -392,7 +406,7 @@ static void test_early_stop_keeps_the_best(void **state)
     assert_true(steps < 100000 && last > best);
     free(log);
     float x[3 * WIDTH];
-    char *bytes = read_result("early", "/values", &size);
+    char *bytes = read_result("early", "/model.safetensors", &size);
     assert_true(size >= sizeof x);
     memcpy(x, bytes, sizeof x);
     free(bytes);
@@ -422,7 +436,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tw_folder_abort(folder);
+    scratch_remove(folder);
     return 0;
 }
 

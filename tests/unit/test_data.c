@@ -16,6 +16,7 @@
 #include "core/memory.h"
 #include "errors.h"
 #include "model/model.h"
+#include "scratch.h"
 #include "train/data.h"
 
 static char folder[] = "/tmp/test_data.XXXXXX";
@@ -312,7 +313,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tw_folder_abort(folder);
+    scratch_remove(folder);
     tw_tokenizer_free(tokenizer);
     free(path);
     return 0;
