@@ -112,6 +112,7 @@ static int create_one(tw_atomic_file *file)
 
 static int create(tw_atomic_file *file)
 {
+    tw_remove_stale(&tw_file_temporaries, file->path, remove_stale_file);
     for (int i = 0; i < TRIES; i++) {
         if (create_one(file) == 0)
             return 0;
@@ -128,6 +129,11 @@ static void release(tw_atomic_file *file)
     free(file->path);
     free(file->given);
     free(file);
+}
+
+static int check_name(const char *path)
+{
+    return *tw_base_name(path) ? 0 : tw_fail("'%s': not a name for a file", path);
 }
 
 /* What rename(2) would refuse in the end is refused now. */
@@ -155,8 +161,8 @@ tw_atomic_file *tw_atomic_open(const char *path)
     *file = (tw_atomic_file){-1, -1, tw_strdup(path), tw_resolve_path(path), NULL};
     struct stat old;
     bool replaces = stat(file->path, &old) == 0;
-    tw_remove_stale(&tw_file_temporaries, file->path, remove_stale_file);
-    if ((replaces && check_replaceable(file, &old) < 0) || create(file) < 0) {
+    if (check_name(path) < 0 || (replaces && check_replaceable(file, &old) < 0) ||
+        create(file) < 0) {
         release(file);
         return NULL;
     }

@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/start.h"
 
 /* Links core/start.c, which acts before main. */
@@ -35,5 +36,6 @@ static void set_threads(int64_t wanted)
 void tw_common_apply(const tw_common *common)
 {
     give_back_what_is_large();
+    tw_write_errors();
     set_threads(common->threads);
 }

@@ -80,8 +80,9 @@ typedef struct tw_common {
         NULL, 0, TW_HEADING, NULL, NULL, title, 0, 0, NULL, 0                                      \
     }
 
-/* Applies `threads` to OpenMP (and with it to OpenBLAS), and has large memory given back to the
- * system when it is freed. Call after parsing. */
+/* Applies `threads` to OpenMP (and with it to OpenBLAS), has large memory given back to the
+ * system when it is freed, and failed writes reported, not fatal (tw_write_errors). Call after
+ * parsing. */
 void tw_common_apply(const tw_common *common);
 
 #endif

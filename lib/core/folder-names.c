@@ -89,7 +89,7 @@ char *tw_folder_foreign(const char *path, tw_folder_kind kind)
     if (first)
         reason = tw_format("it holds %s, %s", first, fault_of(dirfd(stream), first, kind));
     else if (any && !weights)
-        reason = tw_format("it holds no weights, so it is none of ours");
+        reason = tw_strdup("it holds no weights");
     free(first);
     closedir(stream);
     return reason;

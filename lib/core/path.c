@@ -63,9 +63,10 @@ char *tw_resolve_path(const char *path)
         free(last);
         last = next;
     }
-    char *given = tw_parent_path(last), *parent = realpath(given, NULL);
-    const char *name = tw_base_name(last);
-    char *resolved = parent && *name ? tw_join_path(parent, name) : tw_strdup(last);
+    char *given = tw_parent_path(last);
+    const bool top = strcmp(given, last) == 0 || !*last;
+    char *parent = top ? NULL : tw_resolve_path(given);
+    char *resolved = top ? tw_strdup(last) : tw_join_path(parent, tw_base_name(last));
     free(parent);
     free(given);
     free(last);

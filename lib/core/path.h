@@ -6,9 +6,8 @@
 /* Names of files and folders. Returned strings are the caller's to free. */
 
 /* The absolute path of what would be opened or created at `path`: links are followed, also a last
- * one that leads nowhere yet, and there is no slash at the end. The last component need not exist.
- * Where a folder on the way is missing the rest is returned unresolved: the next call that uses it
- * fails and says why. */
+ * one that leads nowhere yet, and there is no slash at the end. What is missing on the way is kept
+ * as it is written. */
 char *tw_resolve_path(const char *path);
 
 /* "dir" of "dir/name", "/" of "/name", "." of "name". */

@@ -116,12 +116,12 @@ static int refuse(const tw_place *output, const char *relation, const tw_place *
 static int check_input(const tw_place *output, const tw_place *input)
 {
     if (same(output->resolved, input->resolved))
-        return refuse(output, "would replace the input", input);
+        return refuse(output, "would replace an input,", input);
     if (output->folder && lies_in(input->resolved, output->resolved))
-        return refuse(output, "the folder holds the input", input);
+        return refuse(output, "the folder holds an input,", input);
     /* What the shell opened is none of ours to judge, unless it is what we read. */
     if (input->folder && !output->standard && lies_in(output->resolved, input->resolved))
-        return refuse(output, "lies in the input", input);
+        return refuse(output, "lies in an input,", input);
     return 0;
 }
 

@@ -10,7 +10,6 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "core/memory.h"
 
 static const double REDRAW = 0.1, REPORT = 10; /* seconds between two lines */
@@ -196,7 +195,6 @@ void tw_catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     struct sigaction action = {.sa_handler = interrupt}, old;
-    tw_write_errors();
     for (int i = 0; i < 4; i++)
         /* A signal ignored by who started us (nohup, `&`) stays ignored. */
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)

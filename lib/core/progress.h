@@ -28,8 +28,7 @@ void tw_progress_abandon(tw_progress *progress);
 
 /* Asked to stop: after tw_catch_signals, SIGINT, SIGTERM, SIGHUP and SIGUSR1 set a flag that
  * tw_interrupted reports. A SIGINT after that ends the program at once; others do not, as a
- * terminal that goes and a batch system send them more than once. Failed writes are no signals
- * either (tw_write_errors). */
+ * terminal that goes and a batch system send them more than once. */
 void tw_catch_signals(void);
 bool tw_interrupted(void);
 
