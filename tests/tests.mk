@@ -19,13 +19,19 @@ $(FUZZERS): %: %.o $(FUZZ_MAIN) $(LIB)
 
 -include $(UNITS:=.d) $(FUZZERS:=.d) $(UNIT_HELPERS:.o=.d)
 
+# Faults at calls to the system, by LD_PRELOAD: never sanitized, so that it can precede sanitizers.
+FAULTS_LIB := $(BUILD)/tests/cli/faults.so
+$(FAULTS_LIB): tests/cli/faults.c
+	@mkdir -p $(@D)
+	$(call SAY,LINK $@) $(CC) $(CPPFLAGS) -std=gnu17 $(WARN) -O1 -fPIC -shared -o $@ $< -ldl
+
 .PHONY: check
 check: deps-test ## install what is missing, build, run every test; the last line counts them
 	@$(MAKE_ALL) all test-programs
 	@$(MAKE) --no-print-directory test
 
 .PHONY: test-programs test
-test-programs: $(UNITS) $(FUZZERS)
+test-programs: $(UNITS) $(FUZZERS) $(FAULTS_LIB)
 test: all test-programs # the suite over what is built in BUILD and BIN; TESTS='NAME...' picks
 	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' tests/run $(TESTS)
 
@@ -44,7 +50,7 @@ asan: deps-test ## the same suite under AddressSanitizer and UBSan, in build/asa
 
 # Lint. A file is looked at again when it or any header changed.
 OURS_C := $(sort $(wildcard lib/*/*.c src/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c \
-	tests/oracle/*.c))
+	tests/oracle/*.c tests/cli/*.c))
 OURS_CXX := $(sort $(wildcard lib/*/*.cc))
 OURS_H := $(sort $(wildcard lib/*/*.h lib/*/*/*.h tests/*/*.h))
 OURS_SH := $(shell grep -lE '^\#!.*\b(bash|sh|bats)\b' $$(git ls-files -co --exclude-standard 2>/dev/null \

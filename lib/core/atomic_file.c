@@ -190,6 +190,8 @@ int tw_atomic_commit(tw_atomic_file *file)
     } else {
         char *folder = tw_parent_path(file->path);
         result = tw_sync_folder(folder);
+        if (result < 0)
+            tw_fail("%s: in place, but %s", file->given, tw_error());
         free(folder);
     }
     release(file);

@@ -214,7 +214,7 @@ static int put_in_place(const tw_folder *folder)
     char *parent = tw_parent_path(folder->target);
     status = tw_sync_folder(parent);
     free(parent);
-    return status;
+    return status < 0 ? tw_fail("%s: in place, but %s", folder->given, tw_error()) : 0;
 }
 
 int tw_folder_commit(tw_folder *folder)
@@ -245,18 +245,17 @@ static int try_room(const tw_folder *folder, size_t bytes)
     return status;
 }
 
-/* The renames of a commit, as far as they change nothing: onto a folder that is not empty one fails
- * for that alone, and where there is none it is undone. */
+/* The rename of a commit, where there is a folder: onto one that is not empty it fails for that
+ * alone, and an empty one is as good as ours. Where there is none, making the temporary has shown
+ * that names can be made there. */
 static int try_rename(const tw_folder *folder)
 {
-    bool exists = access(folder->target, F_OK) == 0;
-    if (TEMP_FAILURE_RETRY(rename(folder->temporary, folder->target)) < 0)
-        return exists && (errno == ENOTEMPTY || errno == EEXIST)
-                   ? 0
-                   : tw_fail("cannot put a folder in the place of %s: %m", folder->given);
-    if (exists || TEMP_FAILURE_RETRY(rename(folder->target, folder->temporary)) == 0)
+    if (access(folder->target, F_OK) < 0 && errno == ENOENT)
         return 0;
-    return tw_fail("cannot rename %s: %m", folder->given);
+    if (TEMP_FAILURE_RETRY(rename(folder->temporary, folder->target)) == 0 || errno == ENOTEMPTY ||
+        errno == EEXIST)
+        return 0;
+    return tw_fail("cannot put a folder in the place of %s: %m", folder->given);
 }
 
 int tw_folder_try(const char *path, tw_folder_kind kind, size_t bytes)
