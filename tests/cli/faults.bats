@@ -56,10 +56,12 @@ with_fault() {
     calls=$(od -An -td8 "$BATS_TEST_TMPDIR/counter" | tr -d ' ')
 }
 
-# place_old: puts what an earlier run left at `out`; nothing for old=none.
+# place_old: puts what an earlier run left at `out`; nothing for old=none. With `begun`, the
+# checkpoint and the log of an interrupted run, too.
 place_old() {
     rm -rf out log out.checkpoint .out* .log*
     [[ $old == none ]] || cp -r "$BATS_FILE_TMPDIR/old/$old" out
+    [[ -z ${begun:-} ]] || cp -r "$begun"/* .
 }
 
 # is WANTED: `out` is that, the name of a file or folder; `none`: there is none.
@@ -104,7 +106,7 @@ check_end() {
 # The same command once more.
 check_rerun() {
     local again=("${command[@]}")
-    [[ ! -e out.checkpoint/state.json ]] || again+=(--resume)
+    [[ ! -e out.checkpoint/state.json || $begun ]] || again+=(--resume)
     status=0
     "${again[@]}" 2>err || status=$?
     ((status == 0)) || complain 'then it failed again' || return 1
@@ -173,6 +175,18 @@ every_call() {
     local tune=(fine-tune -q -b 2 --accumulate 1 --steps 3 --save-every 1 --log log -o out in/train.jsonl)
     every_call folder 5 "${tune[@]}" -m in/policy --lora 2
     every_call none 15 "${tune[@]}" -m in/policy
+}
+
+@test "fine-tune, going on from a checkpoint" {
+    local tune=(fine-tune -q -b 2 --accumulate 1 --steps 3 --save-every 1 --log log -o out in/train.jsonl
+        -m in/policy --lora 2) old=none
+    # SIGTERM while the second checkpoint is written.
+    with_fault TERM 40 "${tune[@]}"
+    [ "$status" -eq 75 ]
+    mkdir "$BATS_FILE_TMPDIR/begun"
+    mv out.checkpoint log "$BATS_FILE_TMPDIR/begun"
+    begun=$BATS_FILE_TMPDIR/begun
+    every_call folder 5 "${tune[@]}" --resume
 }
 
 @test "an adapter merged" {
