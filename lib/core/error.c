@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/printable.h"
+
 enum { MESSAGE_SIZE = 2048 };
 
 static _Thread_local char message[MESSAGE_SIZE];
@@ -58,17 +60,16 @@ void tw_before_warning(void (*prepare)(void))
 
 void tw_warn(const char *format, ...)
 {
-    char line[MESSAGE_SIZE + 256];
+    char text[MESSAGE_SIZE], line[2 * MESSAGE_SIZE];
     if (before_warning)
         before_warning();
-    int head = snprintf(line, sizeof line - 1, "%s: ", program);
     va_list args;
     va_start(args, format);
-    int body = vsnprintf(line + head, sizeof line - 1 - (size_t)head, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    size_t length = (size_t)head + (size_t)(body > 0 ? body : 0);
-    if (length > sizeof line - 2)
-        length = sizeof line - 2;
+    size_t length = tw_printable(program, line, sizeof line / 2);
+    length += (size_t)snprintf(line + length, sizeof line - length, ": ");
+    length += tw_printable(text, line + length, sizeof line - 1 - length);
     line[length] = '\n';
     if (write(STDERR_FILENO, line, length + 1) < 0)
         return; /* stderr is gone: there is nobody left to tell */

@@ -31,7 +31,7 @@ const char *tw_program(void);
 /* Called before each diagnostic; progress clears its line by it. */
 void tw_before_warning(void (*prepare)(void));
 
-/* Prints `program: message` on stderr, as one write. */
+/* Prints `program: message` on stderr, as one write and one line: tw_printable. */
 void tw_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

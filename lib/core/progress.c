@@ -11,6 +11,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/printable.h"
 
 static const double REDRAW = 0.1, REPORT = 10; /* seconds between two lines */
 
@@ -118,15 +119,13 @@ static int columns(void)
 
 static void redraw(const tw_progress *progress, const char *text)
 {
-    char bar[BAR + 4], line[LINE_SIZE + BAR + 64];
+    char bar[BAR + 4], whole[LINE_SIZE + BAR + 64], line[sizeof whole + 8];
     bar_text(progress, bar);
-    int room = columns() - 1;
-    int length = snprintf(line, sizeof line, "\r%s: %s%s", tw_program(), bar, text);
-    if (length > (int)sizeof line - 8)
-        length = (int)sizeof line - 8;
-    if (length > room + 1) /* the carriage return takes no column */
-        length = room + 1;
-    memcpy(line + length, "\033[K", 4);
+    snprintf(whole, sizeof whole, "%s: %s%s", tw_program(), bar, text);
+    const size_t room = (size_t)columns(); /* with the NUL, so that the last column stays free */
+    line[0] = '\r';
+    const size_t length = tw_printable(whole, line + 1, room < sizeof whole ? room : sizeof whole);
+    memcpy(line + 1 + length, "\033[K", 4);
     fputs(line, stderr);
     drawn = true;
     tw_before_warning(clear_line);

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/printable.h"
 #include "metric/html_parts.h"
 #include "metric/paint.h"
 #include "metric/ranks.h"
@@ -17,12 +18,10 @@
 static const char *const shades[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
 enum { SHADES = sizeof shades / sizeof *shades };
 
-/* Controls, what turns the writing round, separators of lines, and what is no character. */
+/* Controls, and what is no character. */
 static bool is_unfit(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029 ||
-           (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
+    return tw_is_control(c) || (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
 }
 
 static const char *entity(uint32_t character)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/printable.h"
 #include "metric/unicode.h"
 
 /* Of xterm's 6 x 6 x 6 colour cube, light enough for black letters. */
@@ -85,9 +86,7 @@ static void put_visible(text *to, uint32_t character)
     char bytes[TW_UTF8_MAX];
     if (character == SENTENCEPIECE_BLANK || character == '\t')
         character = ' ';
-    else if (character < 0x20 || (character >= 0x7F && character < 0xA0) ||
-             (character >= 0x202A && character <= 0x202E) ||
-             (character >= 0x2066 && character <= 0x2069)) /* these turn the writing round */
+    else if (tw_is_control(character))
         character = '?';
     put(to, bytes, tw_utf8_put(bytes, character));
 }
