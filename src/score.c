@@ -249,10 +249,29 @@ static void note_cuts(const run *run)
     }
 }
 
+/* The values of all records are kept, and more is taken to compare them. */
+static int check_room(const run *run)
+{
+    enum { SMALL = 64 << 20 };
+    static const tw_plan_advice advice = {.batch = "a choice of fewer --metrics"};
+    const tw_sheet *sheet = &run->sheets[run->side];
+    size_t bytes = tw_sheet_growth(sheet, run->block.count);
+    if (bytes > 0 && compare)
+        bytes += tw_roll_bytes(&run->rolls[run->side]) +
+                 tw_contrast_bytes(run->measures, sheet->rows + run->block.count);
+    if (bytes < SMALL)
+        return 0;
+    tw_plan plan = {0};
+    tw_plan_add(&plan, TW_PLAN_RECORDS, bytes);
+    return tw_plan_check(&plan, tw_memory_available(), &advice);
+}
+
 static int measure_all(run *run)
 {
     int status = 0;
     while ((status = tw_block_read(&run->block, run->records[run->side])) > 0) {
+        if (check_room(run) != 0)
+            return -1;
         const tw_findings findings =
             tw_sheet_next(&run->sheets[run->side], run->block.count, run->errors);
         if (tw_measures_run(run->measures, &run->block, &findings) != 0 || finish_block(run) != 0 ||

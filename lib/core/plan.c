@@ -26,6 +26,7 @@ static const struct {
     [TW_PLAN_CACHE] = {"of keys and values", OF_THE_BATCH},
     [TW_PLAN_CROSS] = {"of keys and values of encoded prompts", OF_THE_BATCH},
     [TW_PLAN_SCRATCH] = {"of scratch", FIXED},
+    [TW_PLAN_RECORDS] = {"of records' values", OF_THE_BATCH},
 };
 
 void tw_plan_begin(tw_plan *plan, const char *owner)

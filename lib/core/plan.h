@@ -23,6 +23,7 @@ typedef enum tw_plan_part {
     TW_PLAN_CACHE,       /* keys and values of tokens under way */
     TW_PLAN_CROSS,       /* keys and values of what an encoder read */
     TW_PLAN_SCRATCH,     /* of each thread */
+    TW_PLAN_RECORDS,     /* what is kept of every record until all are read */
     TW_PLAN_PARTS
 } tw_plan_part;
 

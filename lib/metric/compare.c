@@ -9,11 +9,11 @@
 
 /* What is summed of each row and column; nothing of rows that do not count. */
 enum { VALUE_A, WEIGHT_A, VALUE_B, WEIGHT_B, SUMS };
+/* What a gains, and b loses, when the two change places. */
 enum { VALUE, WEIGHT, MOVED };
 
 typedef struct table {
-    double *terms;  /* [rows, columns, SUMS] */
-    double *moves;  /* [rows, columns, MOVED]: what a gains, and b loses, by a swap */
+    double *terms;  /* [rows, columns, SUMS], for the trials [rows, columns, MOVED] */
     double *totals; /* [columns, SUMS] */
     size_t rows, columns;
     const bool *exponential;
@@ -28,20 +28,32 @@ static void add(double *to, const double *terms, size_t count)
 static void fill(table *t, const tw_system *a, const tw_system *b, tw_comparison *out)
 {
     for (size_t i = 0; i < t->rows * t->columns; i++) {
-        const double of_a = a->weights[i], of_b = b->weights[i];
+        const size_t row = i / t->columns, column = i % t->columns;
+        const size_t at_a = tw_system_at(a, row, column), at_b = tw_system_at(b, row, column);
+        const double of_a = a->weights[at_a], of_b = b->weights[at_b];
         if (!(of_a > 0) || !(of_b > 0))
             continue;
-        double *terms = t->terms + i * SUMS, *moves = t->moves + i * MOVED;
-        terms[VALUE_A] = of_a * a->values[i];
+        double *terms = t->terms + i * SUMS;
+        terms[VALUE_A] = of_a * a->values[at_a];
         terms[WEIGHT_A] = of_a;
-        terms[VALUE_B] = of_b * b->values[i];
+        terms[VALUE_B] = of_b * b->values[at_b];
         terms[WEIGHT_B] = of_b;
-        moves[VALUE] = terms[VALUE_B] - terms[VALUE_A];
-        moves[WEIGHT] = of_b - of_a;
-        out[i % t->columns].records++;
+        out[column].records++;
     }
     for (size_t row = 0; row < t->rows; row++)
         add(t->totals, t->terms + row * t->columns * SUMS, t->columns * SUMS);
+}
+
+/* In place: what is written never overtakes what is read. */
+static void make_moves(table *t)
+{
+    for (size_t i = 0; i < t->rows * t->columns; i++) {
+        const double *terms = t->terms + i * SUMS;
+        const double value = terms[VALUE_B] - terms[VALUE_A];
+        const double weight = terms[WEIGHT_B] - terms[WEIGHT_A];
+        t->terms[i * MOVED + VALUE] = value;
+        t->terms[i * MOVED + WEIGHT] = weight;
+    }
 }
 
 static double mean(const table *t, size_t column, double value, double weight)
@@ -77,7 +89,7 @@ static void resample(const table *t, uint64_t seed, uint64_t number, double *dif
     free(sums);
 }
 
-/* Differences[columns] of one trial. */
+/* differences[columns] of one trial. */
 static void swap(const table *t, uint64_t seed, uint64_t trial, double *differences)
 {
     enum { BITS = 64 };
@@ -87,7 +99,7 @@ static void swap(const table *t, uint64_t seed, uint64_t trial, double *differen
         uint64_t bits = tw_random(seed, TW_RNG_SWAP, trial, 0, (uint32_t)(i / BITS));
         for (size_t row = i; row < t->rows && row < i + BITS; row++, bits >>= 1)
             if (bits & 1)
-                add(moved, t->moves + row * width, width);
+                add(moved, t->terms + row * width, width);
     }
     for (size_t c = 0; c < t->columns; c++) {
         const double *s = t->totals + c * SUMS, *m = moved + c * MOVED;
@@ -133,12 +145,8 @@ static void test(const table *t, uint64_t seed, tw_comparison *out)
 void tw_compare(const tw_system *a, const tw_system *b, size_t rows, size_t columns,
                 const bool *exponential, uint64_t seed, tw_comparison *out)
 {
-    table t = {tw_alloc(rows * columns, SUMS * sizeof(double)),
-               tw_alloc(rows * columns, MOVED * sizeof(double)),
-               tw_alloc(columns, SUMS * sizeof(double)),
-               rows,
-               columns,
-               exponential};
+    table t = {tw_alloc(rows * columns, TW_COMPARE_BYTES), tw_alloc(columns, SUMS * sizeof(double)),
+               rows, columns, exponential};
     for (size_t c = 0; c < columns; c++)
         out[c] = (tw_comparison){0};
     fill(&t, a, b, out);
@@ -147,8 +155,8 @@ void tw_compare(const tw_system *a, const tw_system *b, size_t rows, size_t colu
         out[c].b = mean_b(&t, t.totals, c);
     }
     bound(&t, seed, out);
+    make_moves(&t);
     test(&t, seed, out);
     free(t.terms);
-    free(t.moves);
     free(t.totals);
 }

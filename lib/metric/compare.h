@@ -18,10 +18,19 @@
 enum { TW_TRIALS = 10000 };
 #define TW_COMPARE_SLACK 1e-9
 
-/* What one system got, row for row the same records. */
+/* What one system got: of row i of a comparison and its column c the number at
+ * [rows[i], places[c]] of values and weights, which are as tw_bootstrap takes them. Borrowed. */
 typedef struct tw_system {
-    const double *values, *weights; /* [rows, columns], as tw_bootstrap takes them */
+    const double *values, *weights; /* [*, stride] */
+    size_t stride;
+    const size_t *rows, *places; /* NULL: i itself, c itself */
 } tw_system;
+
+static inline size_t tw_system_at(const tw_system *system, size_t row, size_t column)
+{
+    return (system->rows ? system->rows[row] : row) * system->stride +
+           (system->places ? system->places[column] : column);
+}
 
 typedef struct tw_comparison {
     size_t records;         /* those that count: of weight > 0 in both systems */
@@ -32,13 +41,16 @@ typedef struct tw_comparison {
 
 /* Compares every column, into out[columns]; all are NaN where no record counts. The
  * mean of an exponential[column] is exp of the weighted mean, in every resample and trial
- * too. rows < 2^32. A pure function of the arguments, whatever the threads. */
+ * too. rows < 2^32. A pure function of the arguments, whatever the threads. Takes
+ * TW_COMPARE_BYTES * rows * columns of memory. */
+#define TW_COMPARE_BYTES (4 * sizeof(double))
 void tw_compare(const tw_system *a, const tw_system *b, size_t rows, size_t columns,
                 const bool *exponential, uint64_t seed, tw_comparison *out);
 
 /* The same of a figure of the sums of all columns over the rows that count, those where the
  * weights of column 0 are > 0 in both systems; each counts once. A record's sums change places
- * together. */
+ * together. Takes TW_COMPARE_FIGURE_BYTES * rows * columns of memory. */
+#define TW_COMPARE_FIGURE_BYTES (2 * sizeof(double))
 void tw_compare_figure(const tw_system *a, const tw_system *b, size_t rows, size_t columns,
                        tw_figure *figure, uint64_t seed, tw_comparison *out);
 

@@ -22,13 +22,13 @@ static void add(double *to, const double *terms, size_t count)
 static void fill(table *t, const tw_system *a, const tw_system *b, tw_comparison *out)
 {
     for (size_t row = 0; row < t->rows; row++) {
-        const size_t first = row * t->columns;
-        t->counts[row] = a->weights[first] > 0 && b->weights[first] > 0;
-        if (!t->counts[row])
-            continue;
-        add(t->a + first, a->values + first, t->columns);
-        add(t->b + first, b->values + first, t->columns);
-        out->records++;
+        t->counts[row] =
+            a->weights[tw_system_at(a, row, 0)] > 0 && b->weights[tw_system_at(b, row, 0)] > 0;
+        for (size_t c = 0; t->counts[row] && c < t->columns; c++) {
+            t->a[row * t->columns + c] = a->values[tw_system_at(a, row, c)];
+            t->b[row * t->columns + c] = b->values[tw_system_at(b, row, c)];
+        }
+        out->records += t->counts[row];
     }
 }
 

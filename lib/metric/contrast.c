@@ -2,24 +2,15 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/memory.h"
 
-/* Columns of the chosen rows, places[width] of the sheet's: [count, width]. The room is for twice
- * as many numbers. */
-static tw_system gather(const tw_sheet *sheet, const size_t *rows, size_t count,
-                        const size_t *places, size_t width, double *room)
+static tw_system system_of(const tw_sheet *sheet, const size_t *rows, const size_t *places)
 {
-    double *values = room, *weights = room + count * width;
-    for (size_t i = 0; i < count; i++)
-        for (size_t c = 0; c < width; c++) {
-            const size_t from = rows[i] * sheet->stride + places[c];
-            values[i * width + c] = sheet->values[from];
-            weights[i * width + c] = sheet->weights[from];
-        }
-    return (tw_system){values, weights};
+    return (tw_system){sheet->values, sheet->weights, sheet->stride, rows, places};
 }
 
 /* A figure of the corpus, of its parts, which follow its column. */
@@ -27,38 +18,42 @@ static void compare_figure(const tw_column *column, size_t place, const tw_sheet
                            const tw_sheet *b, const tw_pairing *pairing, uint64_t seed,
                            tw_comparison *found)
 {
-    const size_t count = pairing->count, width = column->parts;
-    size_t *places = tw_alloc(width, sizeof *places);
-    double *room = tw_alloc(4 * count * width, sizeof *room);
-    for (size_t i = 0; i < width; i++)
+    size_t *places = tw_alloc(column->parts, sizeof *places);
+    for (size_t i = 0; i < column->parts; i++)
         places[i] = place + 1 + i;
-    const tw_system one = gather(a, pairing->a, count, places, width, room);
-    const tw_system two = gather(b, pairing->b, count, places, width, room + 2 * count * width);
-    tw_compare_figure(&one, &two, count, width, column->figure, seed, found);
-    free(room);
+    const tw_system one = system_of(a, pairing->a, places), two = system_of(b, pairing->b, places);
+    tw_compare_figure(&one, &two, pairing->count, column->parts, column->figure, seed, found);
     free(places);
 }
 
 void tw_contrast_fill(tw_contrast *contrast, const tw_measures *measures, const tw_sheet *a,
                       const tw_sheet *b, const tw_pairing *pairing, uint64_t seed)
 {
-    const size_t count = pairing->count, width = measures->shown;
-    double *room = tw_alloc(4 * count * width, sizeof *room);
-    const tw_system one = gather(a, pairing->a, count, measures->places, width, room);
-    const tw_system two =
-        gather(b, pairing->b, count, measures->places, width, room + 2 * count * width);
-    bool exponential[TW_SELECTION_MAX];
+    const size_t width = measures->shown;
+    const tw_system one = system_of(a, pairing->a, measures->places);
+    const tw_system two = system_of(b, pairing->b, measures->places);
+    bool exponential[TW_SELECTION_MAX] = {0};
     for (size_t c = 0; c < width; c++)
         exponential[c] = measures->columns[c]->exponential;
-    contrast->records = count;
+    contrast->records = pairing->count;
     contrast->count = width;
     contrast->columns = measures->columns;
-    tw_compare(&one, &two, count, width, exponential, seed, contrast->found);
-    free(room);
+    tw_compare(&one, &two, pairing->count, width, exponential, seed, contrast->found);
     for (size_t c = 0; c < width; c++)
         if (measures->columns[c]->figure)
             compare_figure(measures->columns[c], measures->places[c], a, b, pairing, seed,
                            &contrast->found[c]);
+}
+
+size_t tw_contrast_bytes(const tw_measures *measures, size_t pairs)
+{
+    size_t most = measures->shown * TW_COMPARE_BYTES;
+    for (size_t c = 0; c < measures->shown; c++) {
+        const size_t figure = measures->columns[c]->parts * TW_COMPARE_FIGURE_BYTES;
+        most = figure > most ? figure : most;
+    }
+    const size_t drawn = (size_t)omp_get_max_threads() * sizeof(uint32_t);
+    return pairs * (most + drawn + sizeof(bool)) + tw_pairing_bytes(pairs);
 }
 
 static void put(json_t *entry, const char *name, double value)

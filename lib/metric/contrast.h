@@ -19,6 +19,9 @@ typedef struct tw_contrast {
 void tw_contrast_fill(tw_contrast *contrast, const tw_measures *measures, const tw_sheet *a,
                       const tw_sheet *b, const tw_pairing *pairing, uint64_t seed);
 
+/* What pairing and comparing take beside the sheets and rolls, in bytes. */
+size_t tw_contrast_bytes(const tw_measures *measures, size_t pairs);
+
 /* {"records": N, "resamples": R, "trials": R, "metrics": {"meteor": {"records", "a", "b",
  * "difference", "low", "high", "p"}, ...}}; null for what no pair had. The caller's
  * reference. */

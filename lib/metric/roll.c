@@ -9,6 +9,22 @@
 #include "core/rng.h"
 #include "stream/json.h"
 
+/* Returns where it begins. */
+static size_t add_id(tw_roll *roll, const json_t *id)
+{
+    size_t length = 0;
+    char *text = tw_json_text(id, &length);
+    const size_t begin = roll->id_bytes;
+    if (roll->id_capacity - begin < length + 1) {
+        roll->id_capacity = 2 * roll->id_capacity + length + 1;
+        roll->ids = tw_realloc(roll->ids, roll->id_capacity, 1);
+    }
+    memcpy(roll->ids + begin, text, length + 1);
+    roll->id_bytes += length + 1;
+    free(text);
+    return begin;
+}
+
 void tw_roll_add(tw_roll *roll, const tw_record *record)
 {
     if (roll->count == roll->capacity) {
@@ -18,37 +34,46 @@ void tw_roll_add(tw_roll *roll, const tw_record *record)
     const char *completion = record->samples ? record->completion : NULL;
     tw_roll_entry *entry = &roll->entries[roll->count];
     *entry = (tw_roll_entry){
-        .id = tw_json_text(json_object_get(record->json, "id"), NULL),
+        .id = add_id(roll, json_object_get(record->json, "id")),
         .row = roll->count++,
         .line = record->line,
         .reference = completion ? tw_hash(completion, strlen(completion)) : 0,
     };
 }
 
+size_t tw_roll_bytes(const tw_roll *roll)
+{
+    return roll->capacity * sizeof *roll->entries + roll->id_capacity;
+}
+
 void tw_roll_clear(tw_roll *roll)
 {
-    for (size_t i = 0; i < roll->count; i++)
-        free(roll->entries[i].id);
     free(roll->entries);
+    free(roll->ids);
     *roll = (tw_roll){.name = roll->name};
 }
 
-static int by_id(const void *a, const void *b)
+static const char *id_of(const tw_roll *roll, const tw_roll_entry *entry)
+{
+    return roll->ids + entry->id;
+}
+
+static int by_id(const void *a, const void *b, void *roll)
 {
     const tw_roll_entry *x = a, *y = b;
-    const int order = strcmp(x->id, y->id);
+    const int order = strcmp(id_of(roll, x), id_of(roll, y));
     return order ? order : (x->row > y->row) - (x->row < y->row);
 }
 
 static int sort(tw_roll *roll)
 {
     if (roll->count > 0)
-        qsort(roll->entries, roll->count, sizeof *roll->entries, by_id);
+        qsort_r(roll->entries, roll->count, sizeof *roll->entries, by_id, roll);
     for (size_t i = 1; i < roll->count; i++) {
         const tw_roll_entry *one = &roll->entries[i - 1], *two = one + 1;
-        if (strcmp(one->id, two->id) == 0)
+        if (strcmp(id_of(roll, one), id_of(roll, two)) == 0)
             return tw_fail("%s:%" PRIu64 ": id: expected a new one, got %.200s as in line %" PRIu64,
-                           roll->name, two->line, two->id, one->line);
+                           roll->name, two->line, id_of(roll, two), one->line);
     }
     return 0;
 }
@@ -75,7 +100,7 @@ static void meet(walk *walk, size_t *partners)
     const tw_roll *a = walk->rolls[0], *b = walk->rolls[1];
     for (size_t i = 0, j = 0; i < a->count || j < b->count;) {
         const tw_roll_entry *x = a->entries + i, *y = b->entries + j;
-        const int order = i == a->count ? 1 : j == b->count ? -1 : strcmp(x->id, y->id);
+        const int order = i == a->count ? 1 : j == b->count ? -1 : strcmp(id_of(a, x), id_of(b, y));
         if (order < 0)
             note(&walk->alone[0], &walk->alone_count[0], x);
         if (order > 0)
@@ -98,7 +123,7 @@ static char *describe(const walk *walk, int side)
     if (!first)
         return tw_format("none only in %s", name);
     return tw_format("%zu only in %s (id %.200s in line %" PRIu64 ")", walk->alone_count[side],
-                     name, first->id, first->line);
+                     name, id_of(walk->rolls[side], first), first->line);
 }
 
 static int judge(const walk *walk, uint64_t max_unpaired)
@@ -113,7 +138,7 @@ static int judge(const walk *walk, uint64_t max_unpaired)
     if (walk->others)
         return tw_fail("%s:%" PRIu64 ": id %.200s: its completion is another one in %s (so are "
                        "%zu in all): samples of different tasks are not to be compared",
-                       walk->rolls[0]->name, walk->other->line, walk->other->id,
+                       walk->rolls[0]->name, walk->other->line, id_of(walk->rolls[0], walk->other),
                        walk->rolls[1]->name, walk->others);
     return 0;
 }
@@ -136,6 +161,12 @@ int tw_pair(tw_roll *a, tw_roll *b, uint64_t max_unpaired, tw_pairing *pairing)
         }
     free(partners);
     return judge(&walk, max_unpaired);
+}
+
+size_t tw_pairing_bytes(size_t records)
+{
+    const size_t sorting = sizeof(tw_roll_entry); /* qsort's room, before the rest is taken */
+    return records * (sorting > 3 * sizeof(size_t) ? sorting : 3 * sizeof(size_t));
 }
 
 void tw_pairing_clear(tw_pairing *pairing)

@@ -9,7 +9,7 @@
 /* Which records two systems were measured on: their ids, to pair them by. */
 
 typedef struct tw_roll_entry {
-    char *id;           /* as JSON text: "1" is not 1 */
+    size_t id;          /* where in `ids` it begins, as JSON text: "1" is not 1 */
     size_t row;         /* from 0, in the order of their adding */
     uint64_t line;      /* for messages */
     uint64_t reference; /* hash of the completion that samples are compared with; 0: none */
@@ -20,9 +20,13 @@ typedef struct tw_roll {
     const char *name;       /* of the file, for messages; borrowed */
     tw_roll_entry *entries; /* [count] */
     size_t count, capacity;
+    char *ids; /* [id_bytes], each ended by a NUL */
+    size_t id_bytes, id_capacity;
 } tw_roll;
 
 void tw_roll_add(tw_roll *roll, const tw_record *record);
+/* Bytes that it takes now. */
+size_t tw_roll_bytes(const tw_roll *roll);
 void tw_roll_clear(tw_roll *roll); /* frees what it holds, not the struct */
 
 typedef struct tw_pairing {
@@ -37,5 +41,7 @@ typedef struct tw_pairing {
  * tw_pairing_clear, also after a failure. */
 int tw_pair(tw_roll *a, tw_roll *b, uint64_t max_unpaired, tw_pairing *pairing);
 void tw_pairing_clear(tw_pairing *pairing);
+/* What pairing `records` of a takes, in bytes. */
+size_t tw_pairing_bytes(size_t records);
 
 #endif

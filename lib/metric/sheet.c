@@ -5,11 +5,22 @@
 
 #include "core/memory.h"
 
+/* Rows of the sheet once it has room for `count` more. */
+static size_t grown(const tw_sheet *sheet, size_t count)
+{
+    return sheet->capacity - sheet->rows < count ? 2 * sheet->capacity + count : sheet->capacity;
+}
+
+size_t tw_sheet_growth(const tw_sheet *sheet, size_t count)
+{
+    return (grown(sheet, count) - sheet->capacity) * sheet->stride * 2 * sizeof(double);
+}
+
 tw_findings tw_sheet_next(tw_sheet *sheet, size_t count, char **errors)
 {
     const size_t stride = sheet->stride;
-    if (sheet->capacity - sheet->rows < count) {
-        sheet->capacity = 2 * sheet->capacity + count;
+    if (grown(sheet, count) > sheet->capacity) {
+        sheet->capacity = grown(sheet, count);
         sheet->values = tw_realloc(sheet->values, sheet->capacity * stride, sizeof(double));
         sheet->weights = tw_realloc(sheet->weights, sheet->capacity * stride, sizeof(double));
     }

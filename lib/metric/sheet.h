@@ -10,6 +10,9 @@ typedef struct tw_sheet {
     size_t rows, capacity;
 } tw_sheet;
 
+/* Bytes that tw_sheet_next is going to take beside those it has; 0: none. */
+size_t tw_sheet_growth(const tw_sheet *sheet, size_t count);
+
 /* Where to put what `count` further records have: rows behind those there are, of
  * weight 1. They count when they are kept. */
 tw_findings tw_sheet_next(tw_sheet *sheet, size_t count, char **errors);

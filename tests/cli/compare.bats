@@ -93,6 +93,16 @@ prepare() {
     refused_as 1 'cannot open nowhere*' "${compare[@]}" a.jsonl nowhere
 }
 
+@test "more records than memory has room for are refused, not killed" {
+    [[ -z ${SANITIZED:-} ]] || skip "sanitizers map terabytes"
+    seq 300000 | sed 's/.*/{"id":&,"samples":[{"text":"a b"}]}/' >many
+    few=(score -q --metrics 'length,distinct1,distinct2,repetition')
+    run --separate-stderr bash -c 'ulimit -v 500000; exec "$@"' - "${few[@]}" --compare many many
+    [ "$status" -eq 1 ]
+    [[ $stderr == 'score: not enough memory: '*" MB of records' values; "*' MB are free; a choice of fewer --metrics takes less' ]]
+    "${few[@]}" many >out
+}
+
 @test "usage errors" {
     refused_as 2 '--compare: expected two files, got 1' score --compare a.jsonl
     refused_as 2 '--compare: expected two files, got 3' score --compare a.jsonl b.jsonl a.jsonl

@@ -8,6 +8,7 @@
 /* cmocka wants the four above. */
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,8 +68,9 @@ static void test_recorded(void **state)
         assert_int_equal(json_array_size(field(one, "a")), rows * COLUMNS);
         for (size_t c = 0; c < COLUMNS; c++)
             exponential[c] = json_is_true(json_array_get(field(one, "exponential"), c));
-        tw_compare(&(tw_system){a, weights_a}, &(tw_system){b, weights_b}, rows, COLUMNS,
-                   exponential, (uint64_t)json_integer_value(field(one, "seed")), found);
+        tw_compare(&(tw_system){a, weights_a, COLUMNS, NULL, NULL},
+                   &(tw_system){b, weights_b, COLUMNS, NULL, NULL}, rows, COLUMNS, exponential,
+                   (uint64_t)json_integer_value(field(one, "seed")), found);
         for (size_t c = 0; c < COLUMNS; c++)
             check_column(json_array_get(field(one, "found"), c), &found[c]);
         free(a);
@@ -88,16 +90,19 @@ static void test_edges(void **state)
     const double full[] = {1, 1, 1, 1};
     tw_comparison found;
     /* Nothing to tell apart. */
-    tw_compare(&(tw_system){a, weights}, &(tw_system){a, weights}, 4, 1, &plain, 3, &found);
+    tw_compare(&(tw_system){a, weights, 1, NULL, NULL}, &(tw_system){a, weights, 1, NULL, NULL}, 4,
+               1, &plain, 3, &found);
     assert_true(found.p == 1 && found.difference.mean == 0 && found.difference.high == 0);
     /* All differences equal: only the trials without and with all swaps (1/8 each) reach it. */
-    tw_compare(&(tw_system){a, weights}, &(tw_system){b, full}, 4, 1, &plain, 3, &found);
+    tw_compare(&(tw_system){a, weights, 1, NULL, NULL}, &(tw_system){b, full, 1, NULL, NULL}, 4, 1,
+               &plain, 3, &found);
     assert_int_equal(found.records, 3);
     assert_true(found.a == 2 && found.b == 12);
     assert_true(fabs(found.difference.low - 10) < 1e-12 &&
                 fabs(found.difference.high - 10) < 1e-12);
     assert_true(fabs(found.p - 0.25) < 0.02); /* its deviation is 0.0043 */
-    tw_compare(&(tw_system){NULL, NULL}, &(tw_system){NULL, NULL}, 0, 1, &plain, 3, &found);
+    tw_compare(&(tw_system){NULL, NULL, 1, NULL, NULL}, &(tw_system){NULL, NULL, 1, NULL, NULL}, 0,
+               1, &plain, 3, &found);
     assert_true(found.records == 0 && isnan(found.p) && isnan(found.difference.mean));
 }
 
@@ -173,13 +178,28 @@ static void test_pairing_refused(void **state)
             "tasks are not to be compared");
 }
 
+/* A million records are common; their ids must not take gigabytes. */
+static void test_a_roll_is_small(void **state)
+{
+    (void)state;
+    enum { RECORDS = 20000 };
+    tw_roll roll = {.name = "a"};
+    char id[16];
+    for (int i = 0; i < RECORDS; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        add(&roll, id, NULL);
+    }
+    assert_in_range(tw_roll_bytes(&roll), RECORDS * 32, RECORDS * 100);
+    tw_roll_clear(&roll);
+    assert_int_equal(tw_roll_bytes(&roll), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),
-        cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_pairing),
-        cmocka_unit_test(test_pairing_refused),
+        cmocka_unit_test(test_recorded),        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_pairing),         cmocka_unit_test(test_pairing_refused),
+        cmocka_unit_test(test_a_roll_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
