@@ -3,7 +3,7 @@
 DEPS_BUILD := gcc g++ libc6-dev libopenblas-openmp-dev libjansson-dev libzstd-dev \
 	libsentencepiece-dev libpcre2-dev libonig-dev libutf8proc-dev libxxhash-dev
 DEPS_RUN := zstd jq parallel rsync sentencepiece wordnet-base gnuplot-nox
-DEPS_TEST := libcmocka-dev libmpfr-dev bats openssh-server openssh-client groff-base
+DEPS_TEST := libcmocka-dev libmpfr-dev bats openssh-server openssh-client groff-base xxhash
 DEPS_LINT := clang clang-format clang-tidy libomp-dev cppcheck shellcheck
 DEPS_BENCH := time
 DEPS_FUZZ := clang libclang-rt-dev libomp-dev

@@ -340,9 +340,9 @@ static int load_data(run *run, char **files, int count)
 /* Of everything that shapes the result. */
 static int digest_run(const run *run, uint64_t *digest)
 {
-    char *canonical = tw_canonical_options(&usage), start[17] = "", guidance[17] = "";
-    int status =
-        init_path ? tw_config_digest(init_path, start) : tw_model_digest(policy_path, start);
+    char start[TW_XXH3_TEXT] = "", guidance[TW_XXH3_TEXT] = "";
+    char *canonical = tw_canonical_options(&usage);
+    int status = init_path ? tw_xxh3_file(init_path, start) : tw_model_digest(policy_path, start);
     if (status == 0 && guidance_path)
         status = tw_model_digest(guidance_path, guidance);
     char *all = tw_format("%s %s %s %" PRIx64 " %" PRIx64 " %" PRIx64, canonical, start, guidance,

@@ -303,7 +303,7 @@ static void prepare(run *run)
 /* Of everything that shapes the result. */
 static int digest_run(const run *run, uint64_t *digest)
 {
-    char model[17];
+    char model[TW_XXH3_TEXT];
     if (tw_model_digest(model_path, model) < 0)
         return -1;
     char *canonical = tw_canonical_options(&usage);

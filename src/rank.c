@@ -286,18 +286,16 @@ static int load_models(run *run)
 static int open_output(run *run)
 {
     const char *const folders[] = {classifier.model, bertscore.model};
-    char digests[2][17];
-    const char *list[2];
-    int count = 0;
-    for (int i = 0; i < 2; i++) {
-        if (!folders[i])
-            continue;
-        if (tw_model_digest(folders[i], digests[count]) != 0)
-            return -1;
-        list[count] = digests[count];
-        count++;
-    }
-    run->writer = tw_output_open(&common, &usage, list, count, run->records);
+    char *digests[2] = {NULL, NULL};
+    int count = 0, status = 0;
+    for (int i = 0; i < 2; i++)
+        if (folders[i] && status == 0)
+            status = (digests[count++] = tw_model_digest_line(folders[i])) ? 0 : -1;
+    if (status == 0)
+        run->writer =
+            tw_output_open(&common, &usage, (const char *const *)digests, count, run->records);
+    free(digests[0]);
+    free(digests[1]);
     return run->writer ? 0 : -1;
 }
 

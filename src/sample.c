@@ -259,10 +259,11 @@ static int open_run(run *run, char **files, int count)
         tw_model_prompt_limit(run->model, run->new_tokens, (size_t)text.max_prompt_tokens);
     if (load_model(run) < 0 || !(run->records = tw_records_open(files, count, &records)))
         return -1;
-    char digest[17];
-    const char *digests[] = {digest};
-    if (tw_model_digest(model_path, digest) < 0 ||
-        !(run->writer = tw_output_open(&common, &usage, digests, 1, run->records)))
+    char *digest = tw_model_digest_line(model_path);
+    const char *const digests[] = {digest};
+    run->writer = digest ? tw_output_open(&common, &usage, digests, 1, run->records) : NULL;
+    free(digest);
+    if (!run->writer)
         return -1;
     run->progress = tw_progress_new("records", 0, common.quiet);
     return 0;

@@ -145,7 +145,7 @@ int tw_measures_load(tw_measures *measures)
         (measures->bertscore && tw_bertscore_load(measures->bertscore) != 0))
         return -1;
     for (int i = 0; i < measures->model_count; i++)
-        if (tw_model_digest(measures->models[i].path, measures->models[i].digest) != 0)
+        if (!(measures->models[i].digest = tw_model_digest_line(measures->models[i].path)))
             return -1;
     return 0;
 }
@@ -185,6 +185,8 @@ void tw_measures_free(tw_measures *measures)
         return;
     for (size_t m = 0; m < measures->count; m++)
         measures->measures[m]->free(measures->measures[m]);
+    for (int i = 0; i < measures->model_count; i++)
+        free(measures->models[i].digest);
     tw_model_free(measures->model);
     tw_guidance_free(measures->guidance);
     tw_classifier_free(measures->classifier);

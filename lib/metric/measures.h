@@ -23,7 +23,7 @@ typedef struct tw_measures_options {
 /* A model, and what became of the records on their way to its tokens. */
 typedef struct tw_measuring_model {
     const char *path; /* borrowed */
-    char digest[17];  /* tw_model_digest, once loaded */
+    char *digest;     /* tw_model_digest_line, once loaded */
     tw_encoded encoded;
 } tw_measuring_model;
 

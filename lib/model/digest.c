@@ -1,144 +1,84 @@
-/* A digest of model folders, quick enough to be taken at every start. It tells
- * models apart; it does not withstand forgery. */
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+/* Digests of model folders, taken at every start: they tell models apart. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/hash.h"
 #include "core/memory.h"
-#include "core/rng.h"
 #include "model/lora.h"
+#include "text/tokenizer-files.h"
 
-/* Words are dealt out to lanes, whose multiplications do not wait for each other. */
-enum { LANES = 8, STRIDE = LANES * 8 };
-
-/* Of a file, in memory at a time. */
-enum { WINDOW = 4 << 20 };
-
-static const uint64_t odd = 0x9E3779B97F4A7C15; /* 2^64 / golden ratio */
-
-static uint64_t mix(uint64_t state, uint64_t word)
+/* Adds "DIGEST  NAME\n" for a file of the folder. One that is not there is left out if it is
+ * optional. */
+static int add_file(tw_xxh3 *hash, const char *folder, const char *name, bool optional)
 {
-    state = (state ^ word) * odd;
-    return state ^ state >> 29;
-}
-
-/* Of a map, whose pages are let go as soon as they are read: a model that is open has them already,
- * and they are not to count twice. */
-static uint64_t digest_bytes(const uint8_t *bytes, size_t size)
-{
-    uint64_t lanes[LANES];
-    for (int i = 0; i < LANES; i++)
-        lanes[i] = (uint64_t)i + 1;
-    size_t whole = size / STRIDE * STRIDE;
-    for (size_t first = 0; first < whole; first += WINDOW) {
-        const size_t end = whole - first < WINDOW ? whole : first + WINDOW;
-        for (size_t at = first; at < end; at += STRIDE)
-            for (int i = 0; i < LANES; i++) {
-                uint64_t word;
-                memcpy(&word, bytes + at + 8 * i, sizeof word);
-                lanes[i] = mix(lanes[i], word);
-            }
-        madvise((void *)(bytes + first), end - first, MADV_DONTNEED);
+    char digest[TW_XXH3_TEXT], *path = tw_join_path(folder, name), *line = NULL;
+    int status = 0;
+    if (!optional || access(path, F_OK) == 0) {
+        status = tw_xxh3_file(path, digest);
+        line = tw_format("%s  %s\n", digest, name);
     }
-    uint64_t digest = mix(size, tw_hash(bytes + whole, size - whole));
-    for (int i = 0; i < LANES; i++)
-        digest = mix(digest, lanes[i]);
-    return digest;
-}
-
-/* A file that is not there counts as empty if it is optional. */
-static int digest_file(const char *folder, const char *name, bool optional, uint64_t *digest)
-{
-    char *path = tw_join_path(folder, name);
-    int result = -1, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat status;
-    if (fd < 0 && errno == ENOENT && optional) {
-        *digest = mix(*digest, 0);
-        result = 0;
-    } else if (fd < 0 || fstat(fd, &status) < 0) {
-        tw_fail("%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(status.st_mode) || status.st_size == 0) {
-        tw_fail("%s: not a regular file, or empty", path);
-    } else {
-        size_t size = (size_t)status.st_size;
-        void *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED) {
-            tw_fail("%s: %s", path, strerror(errno));
-        } else {
-            *digest = mix(*digest, digest_bytes(map, size));
-            munmap(map, size);
-            result = 0;
-        }
-    }
-    if (fd >= 0)
-        close(fd);
+    if (line && status == 0)
+        tw_xxh3_add(hash, line, strlen(line));
+    free(line);
     free(path);
-    return result;
+    return status;
 }
 
-static int digest_weights(const char *folder, uint64_t *digest)
+static int add_weights(tw_xxh3 *hash, const char *folder)
 {
     size_t count = 0;
     char **names = tw_shards_names(folder, true, &count);
     int status = names ? 0 : -1;
     for (size_t i = 0; i < count && status == 0; i++)
-        status = digest_file(folder, names[i], false, digest);
+        status = add_file(hash, folder, names[i], false);
     free(names);
     return status;
 }
 
-static int digest_model(const char *folder, uint64_t *digest)
+static int add_model(tw_xxh3 *hash, const char *folder)
 {
-    if (digest_file(folder, "config.json", false, digest) < 0 ||
-        digest_file(folder, "generation_config.json", true, digest) < 0 ||
-        digest_file(folder, "guidance.json", true, digest) < 0)
+    if (add_file(hash, folder, "config.json", false) < 0 ||
+        add_file(hash, folder, "generation_config.json", true) < 0 ||
+        add_file(hash, folder, "guidance.json", true) < 0)
         return -1;
-    return digest_weights(folder, digest);
+    for (int i = 0; i < TW_FILES; i++)
+        if (add_file(hash, folder, tw_tokenizer_file_names[i], true) < 0)
+            return -1;
+    return add_weights(hash, folder);
 }
 
-/* Where the base is does not matter, what it is does. */
-static int digest_adapter(const char *folder, uint64_t *digest)
+/* Where the base is does not matter, what it is does: not adapter_config.json as it is. */
+static int add_adapter(tw_xxh3 *hash, const char *folder)
 {
     struct tw_lora *lora = tw_lora_read_config(folder);
     if (!lora)
         return -1;
     char *targets = json_dumps(lora->targets, JSON_COMPACT);
-    char *settings = tw_format("%zu %.17g %s", lora->rank, lora->alpha, targets);
-    *digest = mix(*digest, tw_hash(settings, strlen(settings)));
-    int status = digest_file(folder, "adapter_model.safetensors", false, digest);
+    char *settings = tw_format("%zu %.17g %s\n", lora->rank, lora->alpha, targets);
+    tw_xxh3_add(hash, settings, strlen(settings));
+    int status = add_file(hash, folder, "adapter_model.safetensors", false);
     if (status == 0)
-        status = digest_model(lora->base, digest);
+        status = add_model(hash, lora->base);
     free(settings);
     free(targets);
     tw_lora_free(lora);
     return status;
 }
 
-int tw_model_digest(const char *folder, char digest[17])
+int tw_model_digest(const char *folder, char digest[TW_XXH3_TEXT])
 {
-    uint64_t value = 0;
-    int status = tw_lora_is(folder) ? digest_adapter(folder, &value) : digest_model(folder, &value);
-    if (status < 0)
-        return -1;
-    snprintf(digest, 17, "%016llx", (unsigned long long)value);
-    return 0;
+    tw_xxh3 *hash = tw_xxh3_new();
+    const int status = tw_lora_is(folder) ? add_adapter(hash, folder) : add_model(hash, folder);
+    tw_xxh3_text(hash, digest);
+    tw_xxh3_free(hash);
+    return status;
 }
 
-int tw_config_digest(const char *path, char digest[17])
+char *tw_model_digest_line(const char *folder)
 {
-    size_t size = 0;
-    char *bytes = tw_read_file(path, 1 << 20, &size);
-    if (!bytes)
-        return -1;
-    snprintf(digest, 17, "%016llx", (unsigned long long)tw_hash(bytes, size));
-    free(bytes);
-    return 0;
+    char digest[TW_XXH3_TEXT];
+    return tw_model_digest(folder, digest) < 0 ? NULL : tw_format("%s  %s", digest, folder);
 }

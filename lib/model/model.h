@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/hash.h"
 #include "core/places.h"
 #include "model/rope.h"
 #include "model/shards.h"
@@ -169,11 +170,14 @@ void tw_model_free(tw_model *model); /* accepts NULL */
 /* A model's folder as an input (core/places.h); of an adapter its base model's too. NULL: none. */
 void tw_model_places(tw_places *places, const char *name, const char *folder);
 
-/* 16 hex digits of the weights and what shapes their use, of an adapter and its base, for
- * provenance. */
-int tw_model_digest(const char *folder, char digest[17]);
+/* Of the model in a folder: the XXH3-128 of lines "DIGEST  NAME\n", as xxh128sum prints them, of
+ * those of its files that are there: config.json, generation_config.json, guidance.json, the
+ * tokenizer's in the order of tw_tokenizer_file_names, and the weights in the order of
+ * tw_shards_names. Of an adapter: of a line with its rank, alpha and targets, its weights, and then
+ * the files of its base, wherever that is. */
+int tw_model_digest(const char *folder, char digest[TW_XXH3_TEXT]);
 
-/* The same of a config.json alone, which a model begins from (tw_model_init). */
-int tw_config_digest(const char *path, char digest[17]);
+/* "DIGEST  FOLDER", for a provenance. The caller frees; NULL on failure. */
+char *tw_model_digest_line(const char *folder);
 
 #endif

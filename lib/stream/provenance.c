@@ -20,7 +20,7 @@ bool tw_is_provenance(const char *text, size_t size)
     return is;
 }
 
-/* {"path": base name, "sha": digest} of a line as sha256sum prints it. */
+/* {"path": base name, "xxh3_128": digest} of a line as xxh128sum prints it. */
 static json_t *model_entry(const char *digest)
 {
     size_t length = strcspn(digest, " ");
@@ -34,7 +34,7 @@ static json_t *model_entry(const char *digest)
         base--;
     if (size > base)
         json_object_set_new(entry, "path", json_stringn(path + base, size - base));
-    json_object_set_new(entry, "sha", json_stringn(digest, length));
+    json_object_set_new(entry, "xxh3_128", json_stringn(digest, length));
     return entry;
 }
 

@@ -72,10 +72,9 @@ void tw_records_close(tw_records *records); /* accepts NULL */
 /* Writes json as one compact line. Reals keep every bit. */
 int tw_record_write(tw_writer *writer, const json_t *json);
 
-/* The provenance of an output: {"program","version","options","models":[{"path"
- * base name,"sha"}...],"input": chained}. options from tw_canonical_options; a
- * model's digest is "SHA  PATH" as sha256sum prints it, or "SHA" alone. The
- * caller frees. */
+/* The provenance of an output: {"program","version","options","models":[{"path" base name,
+ * "xxh3_128"}...],"input": chained}. options from tw_canonical_options; a model's digest is
+ * "DIGEST  PATH" (tw_model_digest_line). The caller frees. */
 char *tw_provenance(const char *options, const char *const *model_digests, int models,
                     const char *input_provenance);
 

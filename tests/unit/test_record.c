@@ -304,8 +304,8 @@ static void test_provenance(void **state)
     static const char *const models[] = {"12ab  /home/me/gpt2/", "34cd"};
     char *first = tw_provenance("--seed=7", models, 2, "");
     assert_string_equal(first, "{\"program\":\"sample\",\"version\":\"" TW_VERSION
-                               "\",\"options\":\"--seed=7\",\"models\":[{\"path\":\"gpt2\",\"sha\":"
-                               "\"12ab\"},{\"sha\":\"34cd\"}]}");
+                               "\",\"options\":\"--seed=7\",\"models\":[{\"path\":\"gpt2\",\"xxh3_128\":"
+                               "\"12ab\"},{\"xxh3_128\":\"34cd\"}]}");
     tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = "in.zst", .provenance = first});
     assert_int_equal(tw_writer_line(writer, "{}", 2), 0);
     assert_int_equal(tw_writer_close(writer), 0);
