@@ -216,7 +216,7 @@ static void refuses_tensors(void **state)
     check_refused("adapter_model.bin is not read: convert it to safetensors");
 }
 
-static void digest_of(char digest[17])
+static void digest_of(char digest[TW_XXH3_TEXT])
 {
     if (tw_model_digest(folder, digest) < 0)
         fail_msg("%s", tw_error());
@@ -226,7 +226,7 @@ static void digest_of(char digest[17])
 static void digests_tell_apart(void **state)
 {
     (void)state;
-    char digests[4][17];
+    char digests[4][TW_XXH3_TEXT];
     fresh_adapter();
     digest_of(digests[0]);
     set_field("lora_alpha", "6");

@@ -118,7 +118,7 @@ static void refuses_sets_that_are_not_whole(void **state)
 static void digests_tell_sets_apart(void **state)
 {
     (void)state;
-    char digest[17], other[17];
+    char digest[TW_XXH3_TEXT], other[TW_XXH3_TEXT];
     fresh_set();
     assert_int_equal(0, tw_model_digest(folder, digest));
     assert_int_equal(0, tw_model_digest(SHARDED, other));
