@@ -55,8 +55,9 @@ static const tw_option options[] = {
      "mle: likelihood of the completions; weighted-mle: their tokens weighted by the guidance; "
      "reinforce: samples drawn in each step, weighted by the guidance, with maximum entropy",
      0, 0, "mle|weighted-mle|reinforce", 0},
-    {"token-weight", 0, TW_CHOICE, &token_weight, NULL, "what a token's reward becomes", 0, 0,
-     "reward|exp|reward-to-go", 0},
+    {"token-weight", 0, TW_CHOICE, &token_weight, NULL,
+     "what a token's reward becomes; uniform weighs all tokens of a record alike, without guidance",
+     0, 0, "reward|exp|reward-to-go|uniform", 0},
     {"reward-scale", 0, TW_REAL, &reward_scale, "R", "factor in --token-weight exp: exp(R r)", 0,
      100, NULL, TW_OPTION_ABOVE_MIN},
     {"prompt-loss", 0, TW_REAL, &prompt_weight, "R",
@@ -187,7 +188,7 @@ static void log_update(json_t *log, const update *update)
     json_object_set_new(log, "nll", json_real(mean(main->nll, main->tokens)));
     json_object_set_new(log, "entropy", json_real(mean(varied->entropy, varied->tokens)));
     json_object_set_new(log, "length", json_real(mean((double)main->tokens, main->completions)));
-    if (objective != OBJECTIVE_MLE)
+    if (guidance_path)
         json_object_set_new(log, "reward", json_real(mean(main->reward, main->tokens)));
 }
 
@@ -245,7 +246,11 @@ static int check_usage(void)
         return tw_fail("--init and --tokenizer go together");
     if (scratch && (policy.lora || policy.merge))
         return tw_fail("an adapter is one to a model: --lora and --merge go with -m");
-    if (objective != OBJECTIVE_MLE && !guidance_path)
+    bool uniform = objective == OBJECTIVE_WEIGHTED_MLE && token_weight == TW_WEIGHT_UNIFORM;
+    if (token_weight == TW_WEIGHT_UNIFORM && (guidance_path || !uniform || draws()))
+        return tw_fail("--token-weight uniform is of --objective weighted-mle alone: without -g, "
+                       "--policy-gradient and --entropy");
+    if (objective != OBJECTIVE_MLE && !uniform && !guidance_path)
         return tw_fail("this objective needs -g GUIDANCE (from learn-guidance)");
     if (objective == OBJECTIVE_MLE && guidance_path)
         return tw_fail("--objective mle does not use guidance; did you mean weighted-mle?");

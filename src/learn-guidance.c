@@ -33,6 +33,7 @@ static int64_t head_size;
 static int64_t group_size;
 static double valid_fraction = 0.1;
 static int equal_scores = EQUAL_SKIP;
+static bool untrained;
 static tw_text_options text;
 
 static const tw_option options[] = {
@@ -53,6 +54,10 @@ static const tw_option options[] = {
      TW_BOUND_NAMES, 0},
     {"head-size", 0, TW_INT, &head_size, "N",
      "width of a fresh head's hidden layer; 0 stands for 2048", 0, 1 << 20, NULL, 0},
+    {"untrained", 0, TW_FLAG, &untrained, NULL,
+     "write the model under a fresh head as it is, without FILE: every token's reward is nearly "
+     "the same, a control for what weights do without learned rewards",
+     0, 0, NULL, 0},
     TW_TRAIN_OPTIONS(train),
     TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Data"),
@@ -366,6 +371,34 @@ static void close_run(run *run)
     tw_guidance_free(run->guidance);
 }
 
+/* Writes the guidance as it starts, in place of training. */
+static int write_untrained(run *run)
+{
+    if (tw_guidance_is(model_path))
+        return tw_fail("%s: this guidance is learned already; --untrained wants a language model",
+                       model_path);
+    if (tw_guidance_load(run->guidance, TW_USE_TRAINABLE) < 0)
+        return -1;
+    char *folder = tw_folder_begin(common.output);
+    if (!folder)
+        return -1;
+    int status = tw_guidance_save(run->guidance, folder);
+    if (status == 0)
+        status = tw_folder_commit(folder, common.output);
+    if (status < 0)
+        tw_folder_abort(folder);
+    free(folder);
+    return status < 0 ? -1 : TW_TRAINED;
+}
+
+static int learn(run *run, char **files, int count)
+{
+    if (load_data(run, files, count) < 0 || load_guidance(run) < 0)
+        return -1;
+    prepare(run);
+    return run_training(run);
+}
+
 /* What the option table cannot say. */
 static int check_usage(void)
 {
@@ -378,19 +411,17 @@ static int check_usage(void)
 int main(int argc, char **argv)
 {
     const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
+    if (untrained && first < argc) {
+        tw_warn("--untrained reads no FILE (try 'learn-guidance --help')");
+        return TW_EXIT_USAGE;
+    }
     tw_common_apply(&common);
     run run = {0};
     int end = check_places(argv + first, argc - first);
     if (end == 0)
         end = open_guidance(&run);
     if (end == 0)
-        end = load_data(&run, argv + first, argc - first);
-    if (end == 0)
-        end = load_guidance(&run);
-    if (end == 0) {
-        prepare(&run);
-        end = run_training(&run);
-    }
+        end = untrained ? write_untrained(&run) : learn(&run, argv + first, argc - first);
     if (end != TW_TRAINED)
         tw_warn("%s", tw_error());
     close_run(&run);

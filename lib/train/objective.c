@@ -16,6 +16,9 @@ void tw_token_weights(tw_token_weight kind, double scale, float *rewards, size_t
     if (kind == TW_WEIGHT_REWARD_TO_GO)
         for (size_t t = length; t-- > 1;)
             rewards[t - 1] += rewards[t];
+    if (kind == TW_WEIGHT_UNIFORM)
+        for (size_t t = 0; t < length; t++)
+            rewards[t] = 1;
 }
 
 static void add_example(tw_learner *learner, const tw_example *example)
@@ -107,22 +110,33 @@ static void normalise(float *weights, size_t length, size_t count)
             (float)((sum > 0 ? (double)weights[t] / sum : 1.0 / (double)length) / (double)count);
 }
 
+/* The rewards of the examples' completions go to weights[count]; returns their sum. */
+static double rewards_of_examples(tw_learner *learner, const tw_example *const *examples, size_t n,
+                                  float *weights, size_t count)
+{
+    tw_batch_clear(&learner->guided);
+    for (size_t i = 0; i < n; i++) {
+        const tw_ids *prompt = &examples[i]->prompt, *completion = &examples[i]->completion;
+        if (completion->count == 0)
+            continue;
+        size_t parent = tw_model_add_prompt(learner->guidance->model, &learner->guided, prompt->ids,
+                                            prompt->count);
+        tw_batch_add(&learner->guided, completion->ids, completion->count, (int64_t)parent);
+    }
+    return rewards_of_guided(learner, weights, count);
+}
+
 double tw_weighted_mle(tw_learner *learner, const tw_example *const *examples, size_t count,
                        size_t update_size, tw_objective_report *report)
 {
     tw_forest *forest = &learner->forest;
     tw_forest_clear(forest);
-    tw_batch_clear(&learner->guided);
-    for (size_t i = 0; i < count; i++) {
-        const tw_ids *prompt = &examples[i]->prompt, *completion = &examples[i]->completion;
-        if (completion->count == 0)
-            continue;
-        add_example(learner, examples[i]);
-        size_t parent = tw_model_add_prompt(learner->guidance->model, &learner->guided, prompt->ids,
-                                            prompt->count);
-        tw_batch_add(&learner->guided, completion->ids, completion->count, (int64_t)parent);
-    }
-    report->reward += rewards_of_guided(learner, forest->nll_weight, forest->count);
+    for (size_t i = 0; i < count; i++)
+        if (examples[i]->completion.count > 0)
+            add_example(learner, examples[i]);
+    if (learner->token_weight != TW_WEIGHT_UNIFORM)
+        report->reward +=
+            rewards_of_examples(learner, examples, count, forest->nll_weight, forest->count);
     for (size_t i = 0, first = 0; i < count; first += examples[i++]->completion.count) {
         float *weights = forest->nll_weight + first;
         size_t length = examples[i]->completion.count;

@@ -16,9 +16,10 @@
  * gradients to the policy's. */
 
 typedef enum tw_token_weight {
-    TW_WEIGHT_REWARD,      /* r_t */
-    TW_WEIGHT_EXP,         /* exp(scale r_t) */
-    TW_WEIGHT_REWARD_TO_GO /* sum over t' >= t of r_t' */
+    TW_WEIGHT_REWARD,       /* r_t */
+    TW_WEIGHT_EXP,          /* exp(scale r_t) */
+    TW_WEIGHT_REWARD_TO_GO, /* sum over t' >= t of r_t' */
+    TW_WEIGHT_UNIFORM       /* 1, whatever the rewards */
 } tw_token_weight;
 
 /* What the rewards of a sequence become before they weigh tokens: weights[length], in
@@ -27,7 +28,7 @@ void tw_token_weights(tw_token_weight kind, double scale, float *rewards, size_t
 
 typedef struct tw_learner {
     tw_model *policy;            /* trainable */
-    const tw_guidance *guidance; /* frozen; NULL for tw_mle */
+    const tw_guidance *guidance; /* frozen; NULL for tw_mle and TW_WEIGHT_UNIFORM */
     tw_tape *tape;               /* recording */
     tw_tape *frozen_tape;        /* not recording */
     tw_forest forest;
@@ -59,8 +60,8 @@ double tw_mle(tw_learner *learner, const tw_example *const *examples, size_t cou
               double update_size, tw_objective_report *report);
 
 /* Reward-weighted MLE: mean over the update's examples, update_size of them, of sum_t w_t nll_t,
- * w_t = weight_t / sum of the example's weights; no gradient through w. An example without tokens
- * adds nothing. */
+ * w_t = weight_t / sum of the example's weights; no gradient through w. With TW_WEIGHT_UNIFORM no
+ * reward is computed. An example without tokens adds nothing. */
 double tw_weighted_mle(tw_learner *learner, const tw_example *const *examples, size_t count,
                        size_t update_size, tw_objective_report *report);
 

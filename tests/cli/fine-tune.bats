@@ -137,6 +137,21 @@ tune() { # as command_to, and runs it
     [ "$(jq .nll one.jsonl)" != "$(jq .nll two.jsonl)" ]
 }
 
+@test "uniform weights are those of a constant reward, and not those of mle" {
+    learn-guidance -i "$model" -o constant --untrained
+    nll_under() { # OPTION...: of the records, after some updates
+        fine-tune -m "$model" -o policy "${small[@]}" -q --steps 8 -s 5 "$@" train.jsonl
+        score -q --json --metrics nll -m policy train.jsonl | jq .metrics.nll.mean
+    }
+    uniform=$(nll_under --objective weighted-mle --token-weight uniform --log log.jsonl)
+    jq -e -s 'all(has("reward") | not)' log.jsonl
+    near "$uniform" "$(nll_under --objective weighted-mle -g constant)"
+    for other in '--objective mle' '--objective weighted-mle -g constant --token-weight reward-to-go'; do
+        # shellcheck disable=SC2086 # several options
+        run ! near "$uniform" "$(nll_under $other)"
+    done
+}
+
 @test "reinforce raises the reward, needs no completions; the log tells" {
     jq -c 'del(.completion)' train.jsonl >prompts && mv prompts train.jsonl
     tune policy -q --steps 60 -l 0.005 --objective reinforce --entropy 0 --max-new-tokens 6 -k 4 \
@@ -254,6 +269,12 @@ tune() { # as command_to, and runs it
         fine-tune -m "$model" --init "$model/config.json" --tokenizer x -o out train.jsonl
     refused 2 '--init and --tokenizer go together' fine-tune --init "$model/config.json" -o out train.jsonl
     refused 2 'needs -g GUIDANCE' fine-tune -m "$model" --objective reinforce -o out train.jsonl
+    for options in "-g $guidance --objective weighted-mle" '--objective mle' \
+        '--objective weighted-mle --entropy 0.1' "--objective reinforce -g $guidance"; do
+        # shellcheck disable=SC2086 # several options
+        refused 2 '--token-weight uniform is of --objective weighted-mle alone' \
+            fine-tune -m "$model" --token-weight uniform $options -o out train.jsonl
+    done
     refused 2 'does not use guidance' fine-tune -m "$model" -g "$guidance" -o out train.jsonl
     for options in '--valid train.jsonl' '--eval-every 5'; do
         # shellcheck disable=SC2086 # two words

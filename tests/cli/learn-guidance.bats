@@ -79,6 +79,18 @@ learn() { # OUTPUT OPTIONS...: on ranked.jsonl
     [ ! -e four ]
 }
 
+@test "--untrained: the same reward for every token, of a language model and no groups" {
+    learn-guidance -i "$model" -o constant --untrained
+    same '{"aggregate":"average","bound":"softplus","head_size":2048,"temperature":2}' \
+        "$(jq -cS . constant/guidance.json)"
+    score -q --plain --per-record --metrics reward -g constant ranked.jsonl |
+        jq -e -s 'length == 200 and all(.[].samples[].rewards[]; . > 0.5485 and . < 0.5489)'
+    learn learned -q --steps 1
+    refused 1 'learned: this guidance is learned already' learn-guidance -i learned -o other --untrained
+    refused 2 '--untrained reads no FILE' learn-guidance -i "$model" -o other --untrained ranked.jsonl
+    [ ! -e other ]
+}
+
 @test "the same seed gives the same bytes, another one does not" {
     learn one -q --epochs 1 -s 5
     learn two -q --epochs 1 -s 5

@@ -359,6 +359,7 @@ static void test_token_weights(void **state)
     /* powers of e */
     check_weights(TW_WEIGHT_EXP, 2, (double[]){2.718281828, 1, 1.648721271, 7.389056099});
     check_weights(TW_WEIGHT_REWARD_TO_GO, 3, (double[]){1.75, 1.25, 1.25, 1});
+    check_weights(TW_WEIGHT_UNIFORM, 3, (double[]){1, 1, 1, 1});
     float one = 0.75F;
     tw_token_weights(TW_WEIGHT_REWARD_TO_GO, 1, &one, 1);
     assert_true(one == 0.75F);
