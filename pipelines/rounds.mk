@@ -12,8 +12,9 @@
 #           policy/             the policy before, fine-tuned under the guidance
 #           test.jsonl.zst      its greedy generations for TEST
 #           scores.json         and their scores
-#   mle-N/                    control: policies by plain MLE with the same updates, data and
-#                             order as rounds 1 to N
+#           against-CONTROL.json  in the last round: differences to a control, with p-values
+#   CONTROL-N/                for each of CONTROLS, policies by other weights with the same
+#                             updates, data and order as rounds 1 to N: policy/, scores.json ...
 #
 # To be set:
 #   START    policy folder that round 1 improves
@@ -23,8 +24,6 @@
 #   TEST     records, held out: TEST_RECORDS score the policies, TEST_PROMPTS the guidance
 # May be set:
 WORK ?= .
-TOKENWISE ?= ..
-BIN ?= $(TOKENWISE)/bin
 ROUNDS ?= 3
 K ?= 4
 METRIC ?= meteor
@@ -34,7 +33,7 @@ OBJECTIVE ?= weighted-mle
 OBJECTIVE_OPTIONS ?=
 STEPS ?= 200
 SEED ?= 1
-SCORES ?= meteor,rouge1,rouge2,rougeL
+SCORES ?= meteor,rouge1,rouge2,rougeL,length
 PROMPTS_PER_ROUND ?= 2000
 VALID_PROMPTS ?= 250
 TEST_PROMPTS ?= 500
@@ -45,11 +44,24 @@ SCORE_OPTIONS ?=
 GUIDANCE_OPTIONS ?=
 TUNE_OPTIONS ?=
 BACKBONE ?= $(START)
-CONTROL ?= mle
+# What a gain could come from without learned rewards; empty for none.
+#   mle       plain maximum likelihood: all tokens of a batch weigh alike
+#   uniform   all tokens of a record weigh alike, and all records
+#   constant  OBJECTIVE with OBJECTIVE_OPTIONS, under guidance that learned nothing
+CONTROLS ?= mle uniform constant
+# RANK[:ALPHA]: policies are LoRA adapters to START (LORA_TARGETS as in fine-tune); guidance is not.
+LORA ?=
+LORA_TARGETS ?=
 # Records, held out, on which fine-tuning keeps the best weights (TUNE_OPTIONS then has
 # --eval-every, and --valid-by if not nll); without, it keeps the last.
 TUNE_VALID ?=
-# JOBS=n and HOSTS=file shard what can be, see pipelines/map --help.
+# JOBS=n and HOSTS=file shard what can be, see map --help.
+
+# Where scripts and programs are; `make install` changes these lines.
+_here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+PIPELINES ?= $(_here)
+BIN ?= $(_here)/../bin
+_program = $(BIN)/$(1)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -59,23 +71,35 @@ SHELL := /bin/bash
 # Stages read no intermediate of a stage that is complete, but people do.
 .SECONDARY:
 
-_map := $(TOKENWISE)/pipelines/map
 # $(call map,PROGRAM ARGUMENTS): from $< to $@, sharded when JOBS or HOSTS say so.
-map = $(if $(strip $(JOBS)$(HOSTS)),$(_map) -o $@ -- $(BIN)/$(1) < $<,$(BIN)/$(1) -o $@ < $<)
+map = $(if $(strip $(JOBS)$(HOSTS)),$(PIPELINES)/map -o $@ -- $(_program) < $<,$(_program) -o $@ < $<)
 # $(call slice,FROM,COUNT): COUNT records of $<, after the first FROM.
 slice = zstdcat -f '$<' | awk 'NR > $(1) && NR <= $(1) + $(2)' | zstd -q > '$@.part'; \
 	[[ $$(zstdcat '$@.part' | wc -l) -eq $(2) ]] \
 		|| { echo '$<: fewer than $(1) + $(2) records' >&2; rm '$@.part'; exit 1; }; \
 	mv '$@.part' '$@'
+
+ifneq ($(findstring --lora,$(TUNE_OPTIONS)),)
+$(error TUNE_OPTIONS: give the rank of an adapter as LORA=RANK, since later rounds go on with it)
+endif
+# The file that stands for a model's folder. Folders, and what programs write by -o, appear whole:
+# .PRECIOUS keeps make from deleting such a target, of a folder this one file, when an interrupt
+# comes just after it appeared.
+_of_model = $(1)/$(if $(wildcard $(1)/adapter_config.json),adapter_config.json,config.json)
+_of_policy := $(if $(LORA),adapter_config.json,$(notdir $(call _of_model,$(START))))
+_lora := $(if $(LORA),--lora $(LORA) $(addprefix --lora-targets ,$(LORA_TARGETS)))
+
 policy = $(if $(filter %-0,$(1)),$(START),$(WORK)/$(1)/policy)
+policy_file = $(if $(filter %-0,$(1)),$(call _of_model,$(START)),$(WORK)/$(1)/policy/$(_of_policy))
 guidance = $(if $(filter 0,$(1)),$(BACKBONE),$(WORK)/round-$(1)/guidance)
-config_of = $(1)/config.json
+guidance_file = $(if $(filter 0,$(1)),$(call _of_model,$(BACKBONE)),$(WORK)/round-$(1)/guidance/config.json)
 
 # Samples and ranks of one set of prompts: $(1) round, $(2) round before, $(3) "", "valid-" or
 # "test-", $(4) how many if not PROMPTS_PER_ROUND
 define ranked_rules
+.PRECIOUS: $(WORK)/round-$(1)/$(3)samples.jsonl.zst $(WORK)/round-$(1)/$(3)ranked.jsonl.zst
 $(WORK)/round-$(1)/$(3)samples.jsonl.zst: $(WORK)/round-$(1)/$(3)prompts.jsonl.zst \
-		$(call config_of,$(call policy,round-$(2)))
+		$(call policy_file,round-$(2))
 	@echo '== round $(1): $(K) samples for each of $(or $(4),$(PROMPTS_PER_ROUND)) prompts'$(if $(4), ' ($(3:-=))')
 	$$(call map,sample -m $(call policy,round-$(2)) -k $(K) -s $(SEED)$(1) $(SAMPLE_OPTIONS))
 
@@ -83,25 +107,28 @@ $(WORK)/round-$(1)/$(3)ranked.jsonl.zst: $(WORK)/round-$(1)/$(3)samples.jsonl.zs
 	@$$(call map,rank --by '$(METRIC)' $(RANK_OPTIONS))
 endef
 
-# A policy and its scores: $(1) folder, $(2) folder before, $(3) number, $(4) more prerequisites,
-# $(5) options, $(6) what to say
+# A policy and its scores: $(1) kind, $(2) number, $(3) number before, $(4) guidance's file or
+# nothing, $(5) options, $(6) what to say
 define policy_rules
-$(call config_of,$(WORK)/$(1)/policy): $(call config_of,$(call policy,$(2))) $(TRAIN) $(TUNE_VALID) $(4)
-	@mkdir -p $(WORK)/$(1); echo '== $(6)'
-	$(BIN)/fine-tune -m $(call policy,$(2)) -o $(WORK)/$(1)/policy $(5) \
-		--steps $(STEPS) -s $(SEED)$(3) $(TUNE_OPTIONS) $(addprefix --valid ,$(TUNE_VALID)) \
-		--log $(WORK)/$(1)/policy.log.jsonl --save-every 50 --resume $(TRAIN)
-$(call score_rules,$(1))
+.PRECIOUS: $(call policy_file,$(1)-$(2))
+$(call policy_file,$(1)-$(2)): $(call policy_file,$(1)-$(3)) $(TRAIN) $(TUNE_VALID) $(4)
+	@mkdir -p $(WORK)/$(1)-$(2); echo '== $(6)'
+	$(call _program,fine-tune) -m $(call policy,$(1)-$(3)) -o $(WORK)/$(1)-$(2)/policy \
+		$(if $(filter 0,$(3)),$(_lora)) $(addprefix -g ,$(patsubst %/,%,$(dir $(4)))) $(5) \
+		--steps $(STEPS) -s $(SEED)$(2) $(TUNE_OPTIONS) $(addprefix --valid ,$(TUNE_VALID)) \
+		--log $(WORK)/$(1)-$(2)/policy.log.jsonl --save-every 50 --resume $(TRAIN)
+$(call score_rules,$(1)-$(2))
 endef
 
 define score_rules
 
-$(WORK)/$(1)/test.jsonl.zst: $(WORK)/test.jsonl.zst $(call config_of,$(call policy,$(1)))
+.PRECIOUS: $(WORK)/$(1)/test.jsonl.zst
+$(WORK)/$(1)/test.jsonl.zst: $(WORK)/test.jsonl.zst $(call policy_file,$(1))
 	@mkdir -p $$(@D); echo '== $(1): greedy generations for $(TEST_RECORDS) held-out prompts'
 	$$(call map,sample -m $(call policy,$(1)) --greedy $(GREEDY_OPTIONS))
 
 $(WORK)/$(1)/scores.json: $(WORK)/$(1)/test.jsonl.zst
-	@$(BIN)/score --json --metrics $(SCORES) $$< > $$@.part && mv $$@.part $$@
+	@$(call _program,score) --json --metrics $(SCORES) $$< > $$@.part && mv $$@.part $$@
 endef
 
 # $(1) round, $(2) round before
@@ -119,33 +146,60 @@ $(call ranked_rules,$(1),$(2),valid-,$(VALID_PROMPTS))
 
 $(call ranked_rules,$(1),$(2),test-,$(TEST_PROMPTS))
 
-$(call config_of,$(WORK)/round-$(1)/guidance): $(WORK)/round-$(1)/ranked.jsonl.zst \
-		$(WORK)/round-$(1)/valid-ranked.jsonl.zst $(call config_of,$(call guidance,$(2)))
+.PRECIOUS: $(call guidance_file,$(1))
+$(call guidance_file,$(1)): $(WORK)/round-$(1)/ranked.jsonl.zst \
+		$(WORK)/round-$(1)/valid-ranked.jsonl.zst $(call guidance_file,$(2))
 	@echo '== round $(1): learn guidance'
-	$(BIN)/learn-guidance -i $(call guidance,$(2)) -o $$(@D) --aggregate $(AGGREGATE) \
+	$(call _program,learn-guidance) -i $(call guidance,$(2)) -o $$(@D) --aggregate $(AGGREGATE) \
 		-s $(SEED)$(1) --valid $(WORK)/round-$(1)/valid-ranked.jsonl.zst $(GUIDANCE_OPTIONS) \
 		--log $(WORK)/round-$(1)/guidance.log.jsonl --save-every 50 --resume $$<
 
-$(WORK)/round-$(1)/guidance.json: $(WORK)/round-$(1)/test-ranked.jsonl.zst \
-		$(call config_of,$(WORK)/round-$(1)/guidance)
-	@$(BIN)/score --json --metrics pairwise -g $(WORK)/round-$(1)/guidance $(SCORE_OPTIONS) $$< > $$@.part \
+$(WORK)/round-$(1)/guidance.json: $(WORK)/round-$(1)/test-ranked.jsonl.zst $(call guidance_file,$(1))
+	@$(call _program,score) --json --metrics pairwise -g $(WORK)/round-$(1)/guidance $(SCORE_OPTIONS) $$< > $$@.part \
 		&& mv $$@.part $$@
 
-$(call policy_rules,round-$(1),round-$(2),$(1),$(call config_of,$(WORK)/round-$(1)/guidance),-g $(WORK)/round-$(1)/guidance --objective $(OBJECTIVE) $(OBJECTIVE_OPTIONS),round $(1): fine-tune under guidance ($(OBJECTIVE)))
-
-$(call policy_rules,mle-$(1),mle-$(2),$(1),,--objective mle,control $(1): the same updates by MLE)
+$(call policy_rules,round,$(1),$(2),$(call guidance_file,$(1)),--objective $(OBJECTIVE) $(OBJECTIVE_OPTIONS),round $(1): fine-tune under guidance ($(OBJECTIVE)))
 endef
+
+# --- Controls ---
+
+_constant := $(WORK)/constant/guidance
+_options_of_mle := --objective mle
+_options_of_uniform := --objective weighted-mle --token-weight uniform
+_options_of_constant := --objective $(OBJECTIVE) $(OBJECTIVE_OPTIONS)
+_guidance_of_constant := $(_constant)/config.json
+ifneq ($(filter-out mle uniform constant,$(CONTROLS)),)
+$(error CONTROLS: '$(filter-out mle uniform constant,$(CONTROLS))' is none of mle, uniform, constant)
+endif
+
+.PRECIOUS: $(_guidance_of_constant)
+$(_guidance_of_constant): $(call guidance_file,0)
+	@mkdir -p $(dir $(_constant)); echo '== control: guidance that learned nothing'
+	$(call _program,learn-guidance) -i $(BACKBONE) -o $(_constant) --aggregate $(AGGREGATE) --untrained -s $(SEED)
+
+# $(1) control, $(2) number, $(3) number before
+define control_rules
+$(call policy_rules,$(1),$(2),$(3),$(_guidance_of_$(1)),$(_options_of_$(1)),control $(1)-$(2): the same updates by other weights)
+
+$(WORK)/round-$(2)/against-$(1).json: $(WORK)/$(1)-$(2)/test.jsonl.zst $(WORK)/round-$(2)/test.jsonl.zst
+	@$(call _program,score) --compare --json --metrics $(SCORES) $$^ > $$@.part && mv $$@.part $$@
+endef
+
+# --- All of it ---
 
 $(WORK)/test.jsonl.zst: $(TEST)
 	@mkdir -p $(@D); $(call slice,0,$(TEST_RECORDS))
 
 _rounds := $(shell seq 1 $(ROUNDS))
+before = $(shell expr $(1) - 1)
 $(eval $(call score_rules,round-0))
-$(foreach n,$(_rounds),$(eval $(call round_rules,$(n),$(shell expr $(n) - 1))))
+$(foreach n,$(_rounds),$(eval $(call round_rules,$(n),$(call before,$(n)))))
+$(foreach c,$(CONTROLS),$(foreach n,$(_rounds),$(eval $(call control_rules,$(c),$(n),$(call before,$(n))))))
 
 ROUND_SCORES := $(WORK)/round-0/scores.json \
 	$(foreach n,$(_rounds),$(WORK)/round-$(n)/guidance.json $(WORK)/round-$(n)/scores.json) \
-	$(if $(CONTROL),$(foreach n,$(_rounds),$(WORK)/mle-$(n)/scores.json))
+	$(foreach c,$(CONTROLS),$(foreach n,$(_rounds),$(WORK)/$(c)-$(n)/scores.json) \
+		$(WORK)/round-$(ROUNDS)/against-$(c).json)
 
 .PHONY: rounds
 rounds: $(ROUND_SCORES)

@@ -8,6 +8,7 @@
 #            with `prompt`, the source, and `completion`, its summary
 # May be set: what rounds.mk lists, and
 WORK ?= results
+_summaries := $(dir $(lastword $(MAKEFILE_LIST)))
 SOURCE_TOKENS ?= 1024
 SUMMARY_TOKENS ?= 128
 # Records computed at once (memory), of the 32 of an update and of the 16 groups of one of guidance.
@@ -33,7 +34,7 @@ PROMPTS_PER_ROUND ?= $(shell expr $(RECORDS) / 10)
 STEPS ?= $(shell expr $(RECORDS) / 64)
 VALID_PROMPTS ?= 500
 TEST_PROMPTS ?= 1000
-SCORES ?= rouge1,rouge2,rougeL,rougeLsum,meteor
+SCORES ?= rouge1,rouge2,rougeL,rougeLsum,meteor,length
 
 _prompts := --prefix 'summarize: ' --max-prompt-tokens $(SOURCE_TOKENS)
 _texts := $(_prompts) --max-completion-tokens $(SUMMARY_TOKENS)
@@ -53,10 +54,10 @@ all: $(WORK)/table.txt
 	@echo
 	@cat $<
 
-include $(TOKENWISE)/pipelines/rounds.mk
+include $(_summaries)rounds.mk
 
 $(TUNE_VALID): $(VALID)
 	@mkdir -p $(@D); $(call slice,0,$(VALID_PROMPTS))
 
 $(WORK)/table.txt: $(ROUND_SCORES)
-	@$(TOKENWISE)/pipelines/rounds-table $(WORK) > $@.part && mv $@.part $@
+	@$(PIPELINES)/rounds-table $(WORK) > $@.part && mv $@.part $@

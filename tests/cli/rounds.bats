@@ -17,7 +17,7 @@ prepare() {
 set -euo pipefail
 name=$(basename "$0")
 echo "$name $*" >>calls
-model= output= guidance=
+model= output= guidance= compare=
 files=()
 args=("$@")
 while (($#)); do
@@ -25,6 +25,7 @@ while (($#)); do
     -m | -i) model=$2 && shift ;;
     -o) output=$2 && shift ;;
     -g) guidance=$2 && shift ;;
+    --compare) compare=1 ;;
     --log | -s | --steps | --by | --metrics | --objective | --save-every | --valid | --aggregate | -k) shift ;;
     *.zst) files+=("$1") ;;
     esac
@@ -43,13 +44,21 @@ sample | rank)
 learn-guidance | fine-tune)
     mkdir "$output.part"
     echo "$state" >"$output.part/config.json"
+    # As the programs do: what is no model is not replaced.
+    [[ ! -e $output || -e $output/config.json ]] || { echo "$output: exists" >&2 && exit 1; }
     rm -rf "$output"
     mv "$output.part" "$output" ;;
 score)
+    [[ ! $compare ]] || { jq -n --argjson x "$((state % 100))" '{records: 9, metrics: {meteor: {records: 9,
+        a: 1, b: 2, difference: ($x / -100), low: ($x / -50), high: 0.5, p: 0.04321}}}' && exit; }
     jq -n --argjson x "$((state % 1000))" \
         '{records: 9, metrics: {meteor: {mean: ($x / 10), low: ($x / 10 - 1), high: ($x / 10 + 1)},
           pairwise: {mean: 65.125, low: 60, high: 70}}}' ;;
 esac
+if [[ -e interrupt-each && $name != score ]]; then
+    kill -INT 0
+    sleep 5
+fi
 END
     chmod +x stand-in
     for name in sample rank learn-guidance fine-tune score; do ln -s ../stand-in "bin/$name"; done
@@ -76,11 +85,16 @@ results() { find out -type f ! -name '*.jsonl' ! -name '*.joblog' | sort | xargs
 
 @test "a finished experiment is a no-op, and its rounds chain" {
     make rounds
-    [[ $(grep -c ^fine-tune calls) -eq 4 && $(grep -c ^learn-guidance calls) -eq 2 ]]
+    [[ $(grep -c ^fine-tune calls) -eq 8 && $(grep -c ^learn-guidance calls) -eq 3 ]]
     grep -q '^learn-guidance -i start -o out/round-1/guidance' calls
     grep -q '^learn-guidance -i out/round-1/guidance -o out/round-2/guidance' calls
     grep -q '^fine-tune -m out/round-1/policy -o out/round-2/policy -g out/round-2/guidance' calls
     grep -q '^fine-tune -m out/mle-1/policy -o out/mle-2/policy --objective mle' calls
+    grep -q '^fine-tune -m start -o out/uniform-1/policy --objective weighted-mle --token-weight uniform ' calls
+    grep -q '^learn-guidance -i start -o out/constant/guidance .*--untrained' calls
+    grep -q '^fine-tune -m out/constant-1/policy -o out/constant-2/policy -g out/constant/guidance --objective weighted-mle ' calls
+    # Each control has the updates, data and order of the round.
+    same 4 "$(grep -c '^fine-tune .*/policy .* --steps 200 -s 12 .* train.jsonl.zst$' calls)"
     grep -q '^sample -m out/round-1/policy -k 4 ' calls
     # Rounds take slices of their own.
     same 'train-1' "$(zstdcat out/round-1/prompts.jsonl.zst | jq -r .id | head -n 1)"
@@ -105,7 +119,53 @@ results() { find out -type f ! -name '*.jsonl' ! -name '*.joblog' | sort | xargs
     make rounds
     results | diff whole -
     # What was there was not made again.
-    run ! grep -q '^learn-guidance -i start' calls
+    run ! grep -q '^learn-guidance -i start -o out/round-1' calls
+}
+
+# start_make ARGUMENT...: make, in a process group of its own, to be interrupted as from a terminal.
+start_make() {
+    setsid env --default-signal=INT make -s rounds "$@" >log 2>&1 3>&- &
+    process=$!
+}
+
+@test "interrupted just after each result is in place: none is lost, made again or in the way" {
+    make rounds
+    results >whole
+    sort calls >once
+    rm -r out calls
+    touch interrupt-each
+    local interrupts=0
+    while true; do
+        start_make
+        ! wait $process || break
+        interrupts=$((interrupts + 1))
+        ((interrupts < 100)) || { cat log && return 1; }
+    done
+    rm interrupt-each
+    # Each program that writes by -o was interrupted once, and ran once.
+    same "$(grep -cv ^score once)" "$interrupts"
+    same "$(grep -v ^score once)" "$(grep -v ^score calls | sort)"
+    results | diff whole -
+}
+
+@test "real programs interrupted as a model's folder appears: the same bytes in the end" {
+    local model=$FIXTURES/gpt2 folders=(round-1/guidance round-1/policy constant/guidance mle-1/policy) folder
+    local small=(BIN="$BIN" START="$model" ROUNDS=1 K=2 METRIC=chrf STEPS=3 PROMPTS_PER_ROUND=12
+        VALID_PROMPTS=4 TEST_PROMPTS=4 TEST_RECORDS=4 SAMPLE_OPTIONS='--max-new-tokens 8'
+        GREEDY_OPTIONS='--max-new-tokens 8' GUIDANCE_OPTIONS='--steps 3 --eval-every 2 --head-size 16')
+    make -s rounds "${small[@]}"
+    results >whole
+    rm -r out
+    for folder in "${folders[@]}"; do
+        start_make "${small[@]}"
+        while [[ ! -e out/$folder ]] && kill -0 $process 2>/dev/null; do :; done
+        kill -INT -- -$process 2>/dev/null || true
+        wait $process || true
+        # All of the folder is there, with the file that make knows it by.
+        [[ -s out/$folder/config.json && -s out/$folder/model.safetensors ]]
+    done
+    make -s rounds "${small[@]}"
+    results | diff whole -
 }
 
 @test "too few records are an error that says so" {
@@ -114,17 +174,36 @@ results() { find out -type f ! -name '*.jsonl' ! -name '*.joblog' | sort | xargs
     [[ ! -e out/round-1/prompts.jsonl.zst && ! -e out/round-1/prompts.jsonl.zst.part ]]
 }
 
-@test "the table holds start, control and rounds" {
+@test "the table holds start, controls and rounds, and what the last round differs by" {
     make rounds
     run "$PIPELINES/rounds-table" out
     [[ $status -eq 0 ]]
     [[ ${lines[0]} == *meteor*pairwise*'guidance accuracy' ]]
     [[ ${lines[1]} == start* && ${lines[1]} == *- ]]
-    [[ ${lines[2]} == 'MLE, updates of 1 rounds'* && ${lines[3]} == 'MLE, updates of 2 rounds'* ]]
-    [[ ${lines[4]} == 'round 1'*'65.13 [60.00, 70.00]' ]]
-    [[ ${#lines[@]} -eq 6 ]]
+    [[ ${lines[2]} == 'mle 1 '* && ${lines[3]} == 'mle 2 '* && ${lines[4]} == 'uniform 1 '* ]]
+    [[ ${lines[5]} == 'uniform 2 '* && ${lines[6]} == 'constant 1 '* && ${lines[7]} == 'constant 2 '* ]]
+    [[ ${lines[8]} == 'round 1 '*'65.13 [60.00, 70.00]' ]]
+    [[ ${lines[9]} == 'round 2 '* ]]
     mean=$(jq .metrics.meteor.mean out/round-2/scores.json)
-    [[ ${lines[5]} == *"$mean"* ]]
+    [[ ${lines[9]} == *"$mean"* ]]
+    [[ ${lines[10]} == 'round 2 less '*meteor ]]
+    difference=$(printf '%.2f' "$(jq .metrics.meteor.difference out/round-2/against-mle.json)")
+    [[ ${lines[11]} == "mle 2 "*"$difference ["*', 0.50] p=0.0432' ]]
+    [[ ${lines[12]} == 'uniform 2 '* && ${lines[13]} == 'constant 2 '* && ${#lines[@]} -eq 14 ]]
+    # The round is the second system, so what is above 0 speaks for it.
+    grep -q '^score --compare .*out/mle-2/test.jsonl.zst out/round-2/test.jsonl.zst' calls
+}
+
+@test "controls go by name, or there are none" {
+    make rounds CONTROLS=uniform
+    [[ $(grep -c ^fine-tune calls) -eq 4 && $(grep -c ^learn-guidance calls) -eq 2 ]]
+    [[ ! -e out/mle-1 && ! -e out/constant && -e out/round-2/against-uniform.json ]]
+    rm -r out
+    make rounds CONTROLS=
+    run "$PIPELINES/rounds-table" out
+    [[ $status -eq 0 && ${#lines[@]} -eq 4 ]]
+    run make rounds CONTROLS='mle bandit'
+    [[ $status -ne 0 && $output == *"CONTROLS: 'bandit' is none of mle, uniform, constant"* ]]
 }
 
 @test "plots: PNG, and text in the terminal" {
