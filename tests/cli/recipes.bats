@@ -14,11 +14,13 @@ recipe() { # NAME [ARGUMENT...]
 
 run_recipe() {
     recipe "$1" >log 2>&1 || { cat log; return 1; }
-    # Two rounds and the control, each with scores; summaries of at most 12 tokens.
-    [ "$(grep -c . results/table.txt)" -ge 6 ]
-    for part in round-0 round-1 round-2 mle-1 mle-2; do
-        jq -e '.records == 4 and .metrics.rougeLsum.mean >= 0' "results/$part/scores.json"
+    # Two rounds and the controls, each with scores and a row, then the last round's differences.
+    same 14 "$(grep -c . results/table.txt)"
+    for part in round-0 round-1 round-2 mle-1 mle-2 uniform-1 uniform-2 constant-1 constant-2; do
+        jq -e '.records == 4 and .metrics.rougeLsum.mean >= 0 and .metrics.length.mean > 0' "results/$part/scores.json"
     done
+    jq -e '.metrics.meteor.p > 0' results/round-2/against-{mle,uniform,constant}.json
+    # Summaries of at most 12 tokens.
     # What is kept is chosen by ROUGE of what is written for held-out sources.
     grep -q 'fine-tune: step 0: validation .*, nll ' log
     jq -e -s 'map(select(.validation)) | length == 3 and all(.nll > 0 and .validation != .nll)' \

@@ -148,11 +148,15 @@ start_make() {
     results | diff whole -
 }
 
+small() { # VARIABLE=VALUE...: sets `small`, which makes rounds of real programs quick
+    small=(BIN="$BIN" K=2 METRIC=chrf STEPS=3 PROMPTS_PER_ROUND=12 VALID_PROMPTS=4 TEST_PROMPTS=4
+        TEST_RECORDS=4 SAMPLE_OPTIONS='--max-new-tokens 8' GREEDY_OPTIONS='--max-new-tokens 8'
+        GUIDANCE_OPTIONS='--steps 3 --eval-every 2' "$@")
+}
+
 @test "real programs interrupted as a model's folder appears: the same bytes in the end" {
-    local model=$FIXTURES/gpt2 folders=(round-1/guidance round-1/policy constant/guidance mle-1/policy) folder
-    local small=(BIN="$BIN" START="$model" ROUNDS=1 K=2 METRIC=chrf STEPS=3 PROMPTS_PER_ROUND=12
-        VALID_PROMPTS=4 TEST_PROMPTS=4 TEST_RECORDS=4 SAMPLE_OPTIONS='--max-new-tokens 8'
-        GREEDY_OPTIONS='--max-new-tokens 8' GUIDANCE_OPTIONS='--steps 3 --eval-every 2 --head-size 16')
+    local folders=(round-1/guidance round-1/policy constant/guidance mle-1/policy) folder
+    small START="$FIXTURES/gpt2" ROUNDS=1
     make -s rounds "${small[@]}"
     results >whole
     rm -r out
@@ -166,6 +170,36 @@ start_make() {
     done
     make -s rounds "${small[@]}"
     results | diff whole -
+}
+
+@test "LORA: adapters go on through all rounds, the model stays, another make does nothing" {
+    cp -rL "$FIXTURES/gpt2" model
+    cksum model/* >before
+    small START=model LORA=2:8 LORA_TARGETS=c_attn,c_fc CONTROLS='mle constant'
+    make rounds "${small[@]}" >log 2>&1 || { cat log && return 1; }
+    local kind
+    for kind in round mle constant; do
+        jq -e '.r == 2 and .lora_alpha == 8 and (.target_modules | sort) == ["c_attn", "c_fc"]' \
+            "out/$kind-1/policy/adapter_config.json" "out/$kind-2/policy/adapter_config.json"
+        [[ ! -e out/$kind-2/policy/model.safetensors ]]
+        # Round 2 went on with the adapter of round 1.
+        run ! cmp -s "out/$kind-1/policy/adapter_model.safetensors" "out/$kind-2/policy/adapter_model.safetensors"
+    done
+    grep -q 'fine-tune -m out/round-1/policy -o out/round-2/policy  *-g out/round-2/guidance' log
+    [[ $(grep -c 'fine-tune .*--lora 2:8 --lora-targets c_attn,c_fc' log) -eq 3 ]]
+    jq -e '.model_type == "gpt2"' out/round-2/guidance/config.json
+    cksum model/* | diff before -
+    make -q rounds "${small[@]}"
+    # One more round, from the same folder's adapters.
+    make rounds "${small[@]}" ROUNDS=3 CONTROLS= PROMPTS_PER_ROUND=12 >log 2>&1
+    [[ $(grep -c '^== round' log) -ge 2 && -s out/round-3/policy/adapter_config.json ]]
+    run ! grep -q -- '-o out/round-[12]' log
+    # An adapter to begin with, and an option in the wrong place.
+    small START=out/round-2/policy WORK=on BACKBONE=model CONTROLS= ROUNDS=1
+    make rounds "${small[@]}" >log 2>&1 || { cat log && return 1; }
+    [[ -s on/round-1/policy/adapter_config.json ]]
+    run make rounds "${small[@]}" TUNE_OPTIONS='--lora 4'
+    [[ $status -ne 0 && $output == *'as LORA=RANK'* ]]
 }
 
 @test "too few records are an error that says so" {
