@@ -18,12 +18,24 @@ plot_join() { # CURVE...: the plot command
     echo "plot $*"
 }
 
+plot_legend=() # of the terminal: a curve's mark, a blank, its title
+
+# plot_key LETTER NUMBER TITLE: how the terminal draws a curve of linetype NUMBER, LETTER on its
+# points ("" for none).
+plot_key() {
+    local characters='*#$%@&=' line
+    line=${characters:($2 - 1) % ${#characters}:1}
+    plot_legend+=("$line$line${1:-$line}$line$line  ${3//[[:cntrl:]]/?}")
+}
+
 # Draws $plot_folder/commands as PNG into FILE (whole or not at all), and in the
-# terminal when there is no FILE or no display to show it on.
-plot_end() { # FILE or ""
+# terminal when there is no FILE or no display to show it on. There the y axis is named above and
+# curves are named below, since gnuplot's own key and labels run into each other.
+plot_end() { # FILE or "", Y-LABEL
     if [[ $1 ]]; then
         {
             echo "set terminal pngcairo noenhanced size 960,600; set output '$plot_folder/png'"
+            echo "set key outside below; set ylabel $(plot_quote "$2")"
             cat "$plot_folder/commands"
         } | gnuplot
         cp "$plot_folder/png" "$1.part"
@@ -32,7 +44,9 @@ plot_end() { # FILE or ""
     if [[ -z $1 || (-t 1 && -z ${DISPLAY:-}${WAYLAND_DISPLAY:-}) ]]; then
         {
             echo "set terminal dumb noenhanced size $(tput cols 2>/dev/null || echo 79),24"
+            echo "unset key; set title $(plot_quote "$2")"
             cat "$plot_folder/commands"
         } | gnuplot | tr -d '\f'
+        printf '  %s\n' "${plot_legend[@]}"
     fi
 }

@@ -245,13 +245,29 @@ small() { # VARIABLE=VALUE...: sets `small`, which makes rounds of real programs
     "$PIPELINES/plot-rounds" -o rounds.png out
     same '89504e47' "$(head -c 4 rounds.png | od -An -tx1 | tr -d ' ')"
     run "$PIPELINES/plot-rounds" out
-    [[ $status -eq 0 && $output == *'token-level guidance'* && $output == *'MLE, same updates'* ]]
+    [[ $status -eq 0 ]]
+    # In the terminal no label is drawn over: of the axes, and of each curve.
+    # shellcheck disable=SC2016 # marks of the third curve
+    for label in '  **A**  token-level guidance' '  ##B##  MLE, same updates' \
+        '  $$C$$  uniform weights, same updates' '  %%D%%  constant guidance, same updates'; do
+        grep -Fxq -- "$label" <<<"$output"
+    done
+    grep -Eq '^ +meteor \(95 % bounds\) *$' <<<"$output"
+    grep -Eq '^ +round *$' <<<"$output"
     run "$PIPELINES/plot-rounds" --metric none out
     [[ $status -eq 1 && $output == *"no 'none'"* ]]
     seq 1 20 | jq -c '{step: ., loss: (5 / .)}, (select(. % 5 == 0) | {step: ., validation: (6 / .)})' >"it's.jsonl"
     echo '{"step": 21, "lo' >>"it's.jsonl"
     run "$PIPELINES/plot-curves" "it's.jsonl"
-    [[ $status -eq 0 && $output == *"validation of it's.jsonl"* ]]
+    [[ $status -eq 0 ]]
+    grep -Fxq "  *****  it's.jsonl" <<<"$output"
+    grep -Fxq "  **G**  validation of it's.jsonl" <<<"$output"
+    # However long a name, it stands below its mark.
+    mkdir -p an/experiment/of/a/rather/long/name/with/its/rounds/and/policies/below/it
+    cp "it's.jsonl" an/experiment/of/a/rather/long/name/with/its/rounds/and/policies/below/it/log.jsonl
+    run "$PIPELINES/plot-curves" "it's.jsonl" "$(find an -name '*.jsonl')"
+    [[ $status -eq 0 && $output != *warning* ]]
+    grep -Fxq "  #####  $(find an -name '*.jsonl')" <<<"$output"
     "$PIPELINES/plot-curves" -o curves.png "it's.jsonl"
     [[ -s curves.png ]]
     run "$PIPELINES/plot-curves" --field none "it's.jsonl"
