@@ -112,15 +112,41 @@ demo: deps ## install what is missing, build, and run the whole loop on real tex
 	@$(MAKE_ALL) all
 	@$(MAKE) --no-print-directory -C examples/synopsis BIN='$(abspath $(BIN))' demo
 
+# Where what belongs to the programs goes: scripts to run, and make rules to include.
+LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/tokenwise
+SHARE = $(DESTDIR)$(PREFIX)/share/tokenwise
+SCRIPTS := $(filter-out %.mk,$(sort $(wildcard pipelines/*.* pipelines/*-* pipelines/map)))
+IMPORTERS := $(sort $(wildcard pipelines/import/import pipelines/import/*.jq))
+IMPORTERS_LIB := $(sort $(wildcard pipelines/import/lib/*.jq))
+RULES := $(sort $(wildcard pipelines/*.mk))
+# Pages call the programs by their names in NAME, SYNOPSIS, SEE ALSO and examples.
+empty :=
+space := $(empty) $(empty)
+NAMES := $(subst $(space),|,$(subst -,\\?-,$(strip $(PROGRAMS))))
+PREFIX_PAGE = -e '/^\.SH NAME/,/^\.SH DESCRIPTION/s/^((\.B )?)($(NAMES))\b/\1$(PROGRAM_PREFIX)\3/' \
+	-e 's/^\.BR ($(NAMES)) \(1\)/.BR $(PROGRAM_PREFIX)\1 (1)/' \
+	-e '/^\.nf/,/^\.fi/s/(^ *|[|] )($(NAMES))( |$$)/\1$(PROGRAM_PREFIX)\2\3/g'
+# Scripts run, the rest is read.
+INSTALL_AS_IT_IS = for file in $(1); do \
+	mode=644; [[ ! -x $$file ]] || mode=755; \
+	install -m "$$mode" "$$file" '$(2)'; done
+
 .PHONY: install
-install: all ## install programs and man pages (PREFIX, DESTDIR, PROGRAM_PREFIX)
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+install: all ## install programs, man pages and pipelines (PREFIX, DESTDIR, PROGRAM_PREFIX)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' \
+		'$(LIBEXEC)/import/lib' '$(SHARE)'
 	for p in $(PROGRAMS); do \
 		install -m 755 "$(BIN)/$$p" '$(DESTDIR)$(PREFIX)/bin/$(PROGRAM_PREFIX)'"$$p"; \
+		sed -E $(PREFIX_PAGE) "$(BUILD)/man/$$p.1" > '$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$$p.1"; \
 	done
-	for page in $(MANS); do \
-		install -m 644 "$$page" \
-			'$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$${page##*/}"; \
+	$(call INSTALL_AS_IT_IS,$(SCRIPTS),$(LIBEXEC))
+	$(call INSTALL_AS_IT_IS,$(IMPORTERS),$(LIBEXEC)/import)
+	$(call INSTALL_AS_IT_IS,$(IMPORTERS_LIB),$(LIBEXEC)/import/lib)
+	for rules in $(RULES); do \
+		sed -e 's|^PIPELINES ?=.*|PIPELINES ?= $$(_here)/../../libexec/tokenwise|' \
+			-e 's|^BIN ?=.*|BIN ?= $$(_here)/../../bin|' \
+			-e 's|^_program =.*|_program = $$(BIN)/$(PROGRAM_PREFIX)$$(1)|' "$$rules" \
+			> '$(SHARE)'/"$${rules##*/}"; \
 	done
 
 .PHONY: uninstall
@@ -129,6 +155,9 @@ uninstall: ## remove what install put there (same PREFIX, DESTDIR, PROGRAM_PREFI
 		rm -f '$(DESTDIR)$(PREFIX)/bin/$(PROGRAM_PREFIX)'"$$p" \
 			'$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$$p.1"; \
 	done
+	rm -f $(SCRIPTS:pipelines/%='$(LIBEXEC)/%') $(RULES:pipelines/%='$(SHARE)/%') \
+		$(IMPORTERS:pipelines/%='$(LIBEXEC)/%') $(IMPORTERS_LIB:pipelines/%='$(LIBEXEC)/%')
+	-rmdir '$(LIBEXEC)/import/lib' '$(LIBEXEC)/import' '$(LIBEXEC)' '$(SHARE)' 2>/dev/null
 
 .PHONY: clean
 clean: ## remove what was built (not the examples' results)

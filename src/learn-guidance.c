@@ -412,7 +412,7 @@ int main(int argc, char **argv)
 {
     const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
     if (untrained && first < argc) {
-        tw_warn("--untrained reads no FILE (try 'learn-guidance --help')");
+        tw_warn("--untrained reads no FILE (try '%s --help')", tw_invoked());
         return TW_EXIT_USAGE;
     }
     tw_common_apply(&common);

@@ -10,7 +10,7 @@
 enum { MESSAGE_SIZE = 2048 };
 
 static _Thread_local char message[MESSAGE_SIZE];
-static const char *program = "tokenwise";
+static const char *program = "tokenwise", *invoked = "tokenwise";
 
 int tw_fail(const char *format, ...)
 {
@@ -43,12 +43,24 @@ const char *tw_error(void)
 
 void tw_set_program(const char *name)
 {
-    program = name;
+    program = invoked = name;
 }
 
 const char *tw_program(void)
 {
     return program;
+}
+
+void tw_set_invoked(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
+    size_t length = strlen(name), own = strlen(program);
+    invoked = length >= own && strcmp(name + length - own, program) == 0 ? name : program;
+}
+
+const char *tw_invoked(void)
+{
+    return invoked;
 }
 
 static void (*before_warning)(void);
@@ -67,7 +79,7 @@ void tw_warn(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    size_t length = tw_printable(program, line, sizeof line / 2);
+    size_t length = tw_printable(invoked, line, sizeof line / 2);
     length += (size_t)snprintf(line + length, sizeof line - length, ": ");
     length += tw_printable(text, line + length, sizeof line - 1 - length);
     line[length] = '\n';

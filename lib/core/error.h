@@ -24,9 +24,15 @@ int tw_fail_in(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The thread's last message ("" if none); valid until its next tw_fail. */
 const char *tw_error(void);
 
-/* Programs call this first: the name that prefixes every diagnostic. */
+/* Programs call this first: their own name, as records of provenance have it. */
 void tw_set_program(const char *name);
 const char *tw_program(void);
+
+/* The name that prefixes every diagnostic: the last part of argv0 where it ends in the program's
+ * own name (tw-sample, see PROGRAM_PREFIX in the Makefile), else that name. argv0 stays the
+ * caller's. */
+void tw_set_invoked(const char *argv0);
+const char *tw_invoked(void);
 
 /* Called before each diagnostic; progress clears its line by it. */
 void tw_before_warning(void (*prepare)(void));

@@ -197,7 +197,7 @@ static tw_parsed show(const tw_usage *usage)
     else if (man_wanted)
         tw_print_man_options(usage, stdout);
     else
-        printf("%s (Tokenwise) %s\n", usage->name, TW_VERSION);
+        printf("%s (Tokenwise) %s\n", tw_invoked(), TW_VERSION);
     if (fflush(stdout) || ferror(stdout)) {
         tw_fail("cannot write to standard output: %m");
         return TW_PARSED_BAD;
@@ -234,6 +234,8 @@ static int permute(const walk *walk)
 tw_parsed tw_parse_options(const tw_usage *usage, int argc, char **argv, int *first)
 {
     tw_set_program(usage->name);
+    if (argc > 0)
+        tw_set_invoked(argv[0]);
     help_wanted = version_wanted = man_wanted = false;
     size_t options = 1;
     for (const tw_option *option = usage->options; !is_end(option); option++)
@@ -257,7 +259,7 @@ tw_parsed tw_parse_options(const tw_usage *usage, int argc, char **argv, int *fi
     parsed = TW_PARSED_RUN;
 out:
     if (parsed == TW_PARSED_BAD)
-        tw_fail("%s (try '%s --help')", tw_error(), usage->name);
+        tw_fail("%s (try '%s --help')", tw_error(), tw_invoked());
     free(walk.operand);
     free(walk.seen);
     return parsed;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/error.h"
 #include "core/memory.h"
 #include "core/option_text.h"
 
@@ -101,8 +102,8 @@ static void print_indented(FILE *to, const char *text)
 void tw_print_help(const tw_usage *usage, FILE *to)
 {
     int column = label_column(usage);
-    fprintf(to, "Usage: %s ", usage->name);
-    wrap(to, usage->synopsis, 10, (int)strlen(usage->name) + 8);
+    fprintf(to, "Usage: %s ", tw_invoked());
+    wrap(to, usage->synopsis, 10, (int)strlen(tw_invoked()) + 8);
     wrap(to, usage->purpose, 0, 0);
     if (usage->options->name)
         fputs("\nOptions:\n", to);

@@ -121,7 +121,7 @@ static void redraw(const tw_progress *progress, const char *text)
 {
     char bar[BAR + 4], whole[LINE_SIZE + BAR + 64], line[sizeof whole + 8];
     bar_text(progress, bar);
-    snprintf(whole, sizeof whole, "%s: %s%s", tw_program(), bar, text);
+    snprintf(whole, sizeof whole, "%s: %s%s", tw_invoked(), bar, text);
     const size_t room = (size_t)columns(); /* with the NUL, so that the last column stays free */
     line[0] = '\r';
     const size_t length = tw_printable(whole, line + 1, room < sizeof whole ? room : sizeof whole);
