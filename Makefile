@@ -116,6 +116,7 @@ demo: deps ## install what is missing, build, and run the whole loop on real tex
 LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/tokenwise
 SHARE = $(DESTDIR)$(PREFIX)/share/tokenwise
 SCRIPTS := $(filter-out %.mk,$(sort $(wildcard pipelines/*.* pipelines/*-* pipelines/map)))
+HELPERS = $(wildcard $(BIN)/libexec/*)
 IMPORTERS := $(sort $(wildcard pipelines/import/import pipelines/import/*.jq))
 IMPORTERS_LIB := $(sort $(wildcard pipelines/import/lib/*.jq))
 RULES := $(sort $(wildcard pipelines/*.mk))
@@ -139,7 +140,7 @@ install: all ## install programs, man pages and pipelines (PREFIX, DESTDIR, PROG
 		install -m 755 "$(BIN)/$$p" '$(DESTDIR)$(PREFIX)/bin/$(PROGRAM_PREFIX)'"$$p"; \
 		sed -E $(PREFIX_PAGE) "$(BUILD)/man/$$p.1" > '$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$$p.1"; \
 	done
-	$(call INSTALL_AS_IT_IS,$(SCRIPTS),$(LIBEXEC))
+	$(call INSTALL_AS_IT_IS,$(SCRIPTS) $(HELPERS),$(LIBEXEC))
 	$(call INSTALL_AS_IT_IS,$(IMPORTERS),$(LIBEXEC)/import)
 	$(call INSTALL_AS_IT_IS,$(IMPORTERS_LIB),$(LIBEXEC)/import/lib)
 	for rules in $(RULES); do \
@@ -155,7 +156,7 @@ uninstall: ## remove what install put there (same PREFIX, DESTDIR, PROGRAM_PREFI
 		rm -f '$(DESTDIR)$(PREFIX)/bin/$(PROGRAM_PREFIX)'"$$p" \
 			'$(DESTDIR)$(PREFIX)/share/man/man1/$(PROGRAM_PREFIX)'"$$p.1"; \
 	done
-	rm -f $(SCRIPTS:pipelines/%='$(LIBEXEC)/%') $(RULES:pipelines/%='$(SHARE)/%') \
+	rm -f $(SCRIPTS:pipelines/%='$(LIBEXEC)/%') $(HELPERS:$(BIN)/libexec/%='$(LIBEXEC)/%') $(RULES:pipelines/%='$(SHARE)/%') \
 		$(IMPORTERS:pipelines/%='$(LIBEXEC)/%') $(IMPORTERS_LIB:pipelines/%='$(LIBEXEC)/%')
 	-rmdir '$(LIBEXEC)/import/lib' '$(LIBEXEC)/import' '$(LIBEXEC)' '$(SHARE)' 2>/dev/null
 

@@ -5,6 +5,7 @@
 
 #include "core/common.h"
 #include "core/error.h"
+#include "core/folder.h"
 #include "core/memory.h"
 #include "core/option.h"
 #include "core/places.h"
@@ -379,16 +380,14 @@ static int write_untrained(run *run)
                        model_path);
     if (tw_guidance_load(run->guidance, TW_USE_TRAINABLE) < 0)
         return -1;
-    char *folder = tw_folder_begin(common.output);
+    tw_folder *folder = tw_folder_open(common.output, TW_FOLDER_MODEL);
     if (!folder)
         return -1;
-    int status = tw_guidance_save(run->guidance, folder);
-    if (status == 0)
-        status = tw_folder_commit(folder, common.output);
-    if (status < 0)
-        tw_folder_abort(folder);
-    free(folder);
-    return status < 0 ? -1 : TW_TRAINED;
+    if (tw_guidance_save(run->guidance, tw_folder_path(folder)) < 0) {
+        tw_folder_discard(folder);
+        return -1;
+    }
+    return tw_folder_commit(folder) < 0 ? -1 : TW_TRAINED;
 }
 
 static int learn(run *run, char **files, int count)

@@ -35,7 +35,8 @@ typedef struct tw_common {
 #define TW_OPTION_PLAIN(common)                                                                    \
     {                                                                                              \
         "plain", 0, TW_FLAG, &(common).plain, NULL,                                                \
-            "write plain text, not zstd (implied on a terminal)", 0, 0, NULL, TW_OPTION_RUNTIME    \
+            "write plain text, not zstd (implied on a terminal and by a name *.jsonl)", 0, 0,      \
+            NULL, TW_OPTION_RUNTIME                                                                \
     }
 #define TW_OPTION_NO_PROVENANCE(common)                                                            \
     {                                                                                              \

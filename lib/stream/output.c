@@ -1,6 +1,14 @@
 #include "stream/output.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* A name that says so is plain text, as other tools will read it. */
+static bool named_plain(const char *path)
+{
+    const size_t length = path ? strlen(path) : 0;
+    return length >= 6 && strcmp(path + length - 6, ".jsonl") == 0;
+}
 
 tw_writer *tw_output_open(const tw_common *common, const tw_usage *usage,
                           const char *const *model_digests, int models, tw_records *records)
@@ -8,7 +16,7 @@ tw_writer *tw_output_open(const tw_common *common, const tw_usage *usage,
     char *canonical = tw_canonical_options(usage);
     char *text = tw_provenance(canonical, model_digests, models, tw_records_provenance(records));
     const tw_writer_options options = {.path = common->output,
-                                       .plain = common->plain,
+                                       .plain = common->plain || named_plain(common->output),
                                        .provenance = common->no_provenance ? NULL : text};
     tw_writer *writer = text ? tw_writer_open(&options) : NULL;
     free(canonical);

@@ -6,7 +6,8 @@
 #include "stream/record.h"
 
 /* The output stream of a program that turns records into records: where its
- * options say, with the provenance of this run chained to that of its input.
+ * options say, with the provenance of this run chained to that of its input. Plain text with
+ * --plain, on a terminal and in a file named *.jsonl; zstd elsewhere.
  * Call after parsing and before records are read far. NULL on failure. */
 tw_writer *tw_output_open(const tw_common *common, const tw_usage *usage,
                           const char *const *model_digests, int models, tw_records *records);

@@ -16,7 +16,7 @@ tokenwise() { # make of the repository, for what is built in BIN and BUILD
     done
     same "$(find "$REPO"/src -name '*.c' | wc -l)" "$(find 'a root' -name 'tw-*' -perm 755 | wc -l)"
     # Every script and filter of the repository came along, as executable as there.
-    for source in $(cd "$REPO/pipelines" && find . -type f ! -name '*.md' -printf '%P\n'); do
+    for source in $(cd "$REPO/pipelines" && find . -type f ! -name '*.md' ! -name '*.[ch]' -printf '%P\n'); do
         place="a root/opt/tw/libexec/tokenwise/$source"
         [[ $source != *.mk ]] || place="a root/opt/tw/share/tokenwise/$source"
         [[ -s $place ]]

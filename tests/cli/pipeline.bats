@@ -83,6 +83,21 @@ all_refuse() {
         jq -e -s 'length == 25' >/dev/null
 }
 
+@test "an output named *.jsonl is plain text, any other zstd, the same records" {
+    local program
+    for program in sample rank score; do
+        command_of "$program"
+        [[ $program != score ]] || command+=(--per-record)
+        "${command[@]}" -o named.jsonl "$good"
+        "${command[@]}" --plain "$good" | cmp - named.jsonl
+        "${command[@]}" -o named.zst "$good"
+        same 50 "$(head -c 1 named.zst | od -An -tx1 | tr -d ' ')" # the magic of the head frame
+        zstdcat named.zst | cmp - named.jsonl
+    done
+    "$PIPELINES/import/import" trl -q -o named.jsonl "$FIXTURES/import/trl.jsonl"
+    jq -e -s 'length == 5' named.jsonl
+}
+
 @test "a truncated stream: the byte, and nothing of an output" {
     size=$(stat -c %s "$good.zst")
     head -c $((size / 2)) "$good.zst" >cut.zst
