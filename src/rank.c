@@ -17,7 +17,6 @@
 #include "metric/ranks.h"
 #include "model/model.h"
 #include "stream/block.h"
-#include "stream/json.h"
 #include "stream/output.h"
 #include "text/options.h"
 
@@ -208,7 +207,7 @@ static void work(run *run)
         outcome *out = &run->outcomes[i];
         if (!out->error &&
             (expression ? rank_record(run, record, run->values[i]) : rank_given(record)) == 0)
-            out->line = tw_json_text(record->json, &out->length);
+            out->line = tw_record_text(record, &out->length);
         if (!out->line && !out->error)
             out->error = tw_strdup(tw_error());
         free(run->values[i]);

@@ -187,7 +187,7 @@ static int write_item(run *run, const item *item)
         json_array_append_new(array, sample);
     }
     json_object_set_new(item->record.json, "samples", array);
-    return tw_record_write(run->writer, item->record.json);
+    return tw_record_write(run->writer, &item->record);
 }
 
 static void clear_item(item *item)

@@ -135,7 +135,7 @@ static int write_record(run *run, const tw_record *record, size_t row)
                                 isfinite(value) ? json_real(value) : json_null());
     }
     json_object_set_new(record->json, "metrics", metrics_found);
-    return tw_record_write(run->writer, record->json);
+    return tw_record_write(run->writer, record);
 }
 
 /* Writes lines, each ended by a newline, and frees it. */
@@ -195,10 +195,10 @@ static int finish_block(run *run)
 static int write_result(run *run, json_t *json, char *table)
 {
     if (as_json || common.output || !isatty(STDOUT_FILENO)) {
-        const int status = tw_record_write(run->writer, json);
+        char *line = tw_json_text(json, NULL);
         json_decref(json);
         free(table);
-        return status;
+        return write_lines(run, line);
     }
     json_decref(json);
     return write_lines(run, table);

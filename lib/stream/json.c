@@ -7,19 +7,15 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/number.h"
+#include "stream/parse.h"
 
 enum { DEPTH_MAX = 2048 /* JSON_PARSER_MAX_DEPTH of jansson */, FIRST_BYTES = 4096 };
 
-typedef struct text {
-    char *bytes;
-    size_t used, capacity;
-} text;
-
 /* Where the next `count` bytes go; they count as used. */
-static char *extend(text *to, size_t count)
+static char *extend(tw_json_buffer *to, size_t count)
 {
     if (to->capacity - to->used < count) {
-        size_t needed = to->used + count;
+        size_t needed = to->used + count < FIRST_BYTES ? FIRST_BYTES : to->used + count;
         to->capacity = needed > to->capacity * 2 ? needed : to->capacity * 2;
         to->bytes = tw_realloc(to->bytes, to->capacity, 1);
     }
@@ -27,18 +23,18 @@ static char *extend(text *to, size_t count)
     return to->bytes + to->used - count;
 }
 
-static void put(text *to, char byte)
+static void put(tw_json_buffer *to, char byte)
 {
     *extend(to, 1) = byte;
 }
 
-static void put_bytes(text *to, const char *bytes, size_t count)
+void tw_json_put_bytes(tw_json_buffer *to, const char *bytes, size_t count)
 {
     memcpy(extend(to, count), bytes, count);
 }
 
 /* A control character, quote or backslash inside a string. */
-static void put_escaped(text *to, unsigned char byte)
+static void put_escaped(tw_json_buffer *to, unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";
     static const char named[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
@@ -48,7 +44,7 @@ static void put_escaped(text *to, unsigned char byte)
         put(to, names[name - named]);
     } else {
         char code[] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
-        put_bytes(to, code, sizeof code);
+        tw_json_put_bytes(to, code, sizeof code);
     }
 }
 
@@ -57,14 +53,14 @@ static bool is_literal(unsigned char byte)
     return byte >= 0x20 && byte != '"' && byte != '\\';
 }
 
-static void put_string(text *to, const char *string, size_t length)
+void tw_json_put_string(tw_json_buffer *to, const char *string, size_t length)
 {
     put(to, '"');
     for (size_t at = 0; at < length;) {
         size_t stop = at;
         while (stop < length && is_literal((unsigned char)string[stop]))
             stop++;
-        put_bytes(to, string + at, stop - at);
+        tw_json_put_bytes(to, string + at, stop - at);
         if (stop < length)
             put_escaped(to, (unsigned char)string[stop++]);
         at = stop;
@@ -72,7 +68,7 @@ static void put_string(text *to, const char *string, size_t length)
     put(to, '"');
 }
 
-static void put_integer(text *to, json_int_t value)
+static void put_integer(tw_json_buffer *to, json_int_t value)
 {
     char digits[24], *at = digits + sizeof digits;
     /* Negative numbers reach further than positive ones. */
@@ -82,28 +78,28 @@ static void put_integer(text *to, json_int_t value)
     while ((rest /= 10) != 0);
     if (value < 0)
         *--at = '-';
-    put_bytes(to, at, (size_t)(digits + sizeof digits - at));
+    tw_json_put_bytes(to, at, (size_t)(digits + sizeof digits - at));
 }
 
-static void put_real(text *to, double value)
+static void put_real(tw_json_buffer *to, double value)
 {
     char number[TW_NUMBER_SIZE];
     int length = tw_number_text(value, number);
-    put_bytes(to, number, (size_t)length);
+    tw_json_put_bytes(to, number, (size_t)length);
     if (!memchr(number, '.', (size_t)length) && !memchr(number, 'e', (size_t)length))
-        put_bytes(to, ".0", 2); /* it stays a real */
+        tw_json_put_bytes(to, ".0", 2); /* it stays a real */
 }
 
-static int put_value(text *to, const json_t *json, int depth);
+static int put_value(tw_json_buffer *to, const json_t *json, int depth);
 
-static int put_object(text *to, const json_t *json, int depth)
+static int put_object(tw_json_buffer *to, const json_t *json, int depth)
 {
     /* jansson's iterators take a non-const object, and do not change it. */
     json_t *object = (json_t *)json;
     put(to, '{');
     for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
         const char *key = json_object_iter_key(at); /* jansson allows no NUL in it */
-        put_string(to, key, strlen(key));
+        tw_json_put_string(to, key, strlen(key));
         put(to, ':');
         if (put_value(to, json_object_iter_value(at), depth) < 0)
             return -1;
@@ -115,7 +111,7 @@ static int put_object(text *to, const json_t *json, int depth)
     return 0;
 }
 
-static int put_array(text *to, const json_t *json, int depth)
+static int put_array(tw_json_buffer *to, const json_t *json, int depth)
 {
     size_t count = json_array_size(json);
     put(to, '[');
@@ -129,7 +125,7 @@ static int put_array(text *to, const json_t *json, int depth)
     return 0;
 }
 
-static int put_value(text *to, const json_t *json, int depth)
+static int put_value(tw_json_buffer *to, const json_t *json, int depth)
 {
     if (depth > DEPTH_MAX)
         return tw_fail("JSON nested deeper than %d", DEPTH_MAX);
@@ -139,7 +135,7 @@ static int put_value(text *to, const json_t *json, int depth)
     case JSON_ARRAY:
         return put_array(to, json, depth + 1);
     case JSON_STRING:
-        put_string(to, json_string_value(json), json_string_length(json));
+        tw_json_put_string(to, json_string_value(json), json_string_length(json));
         break;
     case JSON_INTEGER:
         put_integer(to, json_integer_value(json));
@@ -148,21 +144,26 @@ static int put_value(text *to, const json_t *json, int depth)
         put_real(to, json_real_value(json));
         break;
     case JSON_TRUE:
-        put_bytes(to, "true", 4);
+        tw_json_put_bytes(to, "true", 4);
         break;
     case JSON_FALSE:
-        put_bytes(to, "false", 5);
+        tw_json_put_bytes(to, "false", 5);
         break;
     case JSON_NULL:
-        put_bytes(to, "null", 4);
+        tw_json_put_bytes(to, "null", 4);
         break;
     }
     return 0;
 }
 
+int tw_json_put(tw_json_buffer *to, const json_t *json)
+{
+    return put_value(to, json, 0);
+}
+
 char *tw_json_text(const json_t *json, size_t *length)
 {
-    text to = {tw_realloc(NULL, FIRST_BYTES, 1), 0, FIRST_BYTES};
+    tw_json_buffer to = {0};
     if (put_value(&to, json, 0) < 0) {
         free(to.bytes);
         return NULL;
@@ -177,6 +178,8 @@ const char *tw_json_kind(const json_t *json)
 {
     if (!json)
         return "nothing";
+    if (tw_json_is_beyond(json))
+        return "a number beyond any double";
     switch (json_typeof(json)) {
     case JSON_OBJECT:
         return "an object";

@@ -1,8 +1,7 @@
 /* jansson reads 50 MB/s, a byte at a time; that would be most of the time of
- * `rank`. So well-formed text is read here, four times as fast, into jansson's
- * values; whatever is unusual or wrong is left to jansson, which then accepts it
- * or says what is wrong with it. What is accepted here must be what jansson
- * makes of it: tests/fuzz/fuzz_record.c holds one against the other. */
+ * `rank`. So text is read here, four times as fast, into jansson's values; what is
+ * refused here is given to jansson, which says what is wrong with it. Numbers apart,
+ * both accept the same: tests/fuzz/fuzz_record.c holds one against the other. */
 #include "stream/parse.h"
 
 #include <stdbool.h>
@@ -13,7 +12,15 @@
 #include "core/memory.h"
 #include "core/number.h"
 
-enum { DEPTH_MAX = 64, KEY_MAX = 127, SHORT_STRING = 1024, DIGITS_MAX = 18 };
+enum { DEPTH_MAX = 2048 /* jansson's */, KEY_MAX = 127, SHORT_STRING = 1024 };
+
+/* A null with an address of its own; jansson does not count references of such a value. */
+static json_t beyond_double = {.type = JSON_NULL, .refcount = (size_t)-1};
+
+bool tw_json_is_beyond(const json_t *json)
+{
+    return json == &beyond_double;
+}
 
 typedef struct cursor {
     const char *at, *end; /* *end is NUL, which no rule accepts: a sentinel */
@@ -206,28 +213,48 @@ static const char *fraction(const char *at)
     return at;
 }
 
+/* The integer of the digits [first, stop); NULL when it does not fit. */
+static json_t *integer(const char *first, const char *stop, bool negative)
+{
+    json_int_t value = 0;
+    bool fits = true;
+    /* Negative numbers reach further than positive ones. */
+    for (const char *at = first; at < stop && fits; at++)
+        fits = !__builtin_mul_overflow(value, 10, &value) &&
+               !__builtin_sub_overflow(value, *at - '0', &value);
+    if (fits && (negative || value != INT64_MIN))
+        return json_integer(negative ? value : -value);
+    return NULL;
+}
+
+/* A number that has too many digits or too large an exponent for the plain way. */
+static json_t *unusual_number(const char *from, const char *stop)
+{
+    double real = 0;
+    if (tw_scan_real(from, stop, &real) == stop)
+        return json_real(real);
+    /* Below the smallest double jansson says zero, beyond the largest it fails. */
+    json_t *json = json_loadb(from, (size_t)(stop - from), JSON_DECODE_ANY, NULL);
+    return json ? json : &beyond_double;
+}
+
 static json_t *number(cursor *in)
 {
-    const char *first = in->at + (*in->at == '-');
+    const char *from = in->at, *first = from + (*from == '-');
     const char *stop = digits(first);
     if (stop == first || (*first == '0' && stop - first > 1))
         return NULL;
+    json_t *json = NULL;
     if (*stop != '.' && *stop != 'e' && *stop != 'E') {
-        if (stop - first > DIGITS_MAX)
-            return NULL;
-        json_int_t integer = 0;
-        for (const char *at = first; at < stop; at++)
-            integer = integer * 10 + (*at - '0');
-        integer = *in->at == '-' ? -integer : integer;
-        in->at = stop;
-        return json_integer(integer);
-    }
-    double real = 0;
-    stop = fraction(stop);
-    if (!stop || tw_scan_real(in->at, stop, &real) != stop)
+        json = integer(first, stop, *from == '-');
+    } else if ((stop = fraction(stop))) {
+        double real = 0;
+        json = tw_scan_real(from, stop, &real) == stop ? json_real(real) : NULL;
+    } else {
         return NULL;
+    }
     in->at = stop;
-    return json_real(real);
+    return json ? json : unusual_number(from, stop);
 }
 
 static json_t *word(cursor *in, const char *expected, size_t length, json_t *constant)
@@ -238,25 +265,42 @@ static json_t *word(cursor *in, const char *expected, size_t length, json_t *con
     return constant;
 }
 
-/* One `"key": value` pair into the object. */
-static bool member(cursor *in, json_t *object)
+/* `: value` into the object, behind its key. */
+static bool keyed_value(cursor *in, json_t *object, const char *key)
 {
-    blanks(in);
-    if (!take(in, '"'))
-        return false;
-    const char *stop = literal_run(in->at, in->end);
-    if (!stop || *stop != '"' || stop - in->at > KEY_MAX)
-        return false;
-    char key[KEY_MAX + 1];
-    size_t length = (size_t)(stop - in->at);
-    memcpy(key, in->at, length);
-    key[length] = 0;
-    in->at = stop + 1;
     blanks(in);
     if (!take(in, ':') || json_object_get(object, key))
         return false;
     json_t *json = value(in);
     return json && json_object_set_new_nocheck(object, key, json) == 0;
+}
+
+/* A member whose key is long or has escapes. */
+static bool unusual_member(cursor *in, json_t *object)
+{
+    json_t *key = string(in);
+    const char *text = json_string_value(key);
+    const bool done =
+        key && strlen(text) == json_string_length(key) && keyed_value(in, object, text);
+    json_decref(key);
+    return done;
+}
+
+/* One `"key": value` pair into the object. */
+static bool member(cursor *in, json_t *object)
+{
+    blanks(in);
+    if (*in->at != '"')
+        return false;
+    const char *start = in->at + 1, *stop = literal_run(start, in->end);
+    if (!stop || *stop != '"' || stop - start > KEY_MAX)
+        return unusual_member(in, object);
+    char key[KEY_MAX + 1];
+    size_t length = (size_t)(stop - start);
+    memcpy(key, start, length);
+    key[length] = 0;
+    in->at = stop + 1;
+    return keyed_value(in, object, key);
 }
 
 static json_t *object(cursor *in)

@@ -13,7 +13,7 @@ struct tw_reader {
     tw_source *source;
     char *text;                        /* [capacity]; the lines not yet given are [at, end) */
     size_t capacity, at, end, scanned; /* no line feed in [at, scanned) */
-    uint64_t lines, given;             /* given: bytes of text before `at` */
+    uint64_t lines;
 };
 
 tw_reader *tw_reader_open(const char *path)
@@ -60,7 +60,7 @@ int tw_reader_verify(tw_reader *reader)
 /* Fails with the place of the line that is being read. */
 static int fail_line(tw_reader *reader, const char *what)
 {
-    return tw_fail("%s:%llu: %s", tw_reader_name(reader), (unsigned long long)reader->lines + 1,
+    return tw_fail("%s:%llu: %s", tw_reader_name(reader), (unsigned long long)(reader->lines + 1),
                    what);
 }
 
@@ -96,9 +96,16 @@ static int more(tw_reader *reader, read_function *read)
     return 1;
 }
 
+/* Behind a byte order mark at the head of [at, stop). */
+static size_t behind_mark(const char *text, size_t at, size_t stop)
+{
+    return stop - at >= 3 && memcmp(text + at, "\xEF\xBB\xBF", 3) == 0 ? at + 3 : at;
+}
+
 /* Gives [at, stop) as the line, and goes on at `next`. */
 static int give(tw_reader *reader, size_t stop, size_t next, char **line, size_t *length)
 {
+    reader->at = behind_mark(reader->text, reader->at, stop);
     *line = reader->text + reader->at;
     *length = stop - reader->at;
     if (*length > TW_LINE_MAX)
@@ -109,23 +116,9 @@ static int give(tw_reader *reader, size_t stop, size_t next, char **line, size_t
         return -1;
     }
     (*line)[*length] = 0;
-    reader->given += next - reader->at;
     reader->at = reader->scanned = next;
     reader->lines++;
     return 1;
-}
-
-/* The stream has ended; is a line unfinished? People write plain files by hand,
- * and forget the last line feed; a compressed stream was cut. */
-static int finish(tw_reader *reader, char **line, size_t *length)
-{
-    if (reader->at == reader->end)
-        return 0;
-    if (!tw_source_is_plain(reader->source))
-        return tw_fail("%s:%llu: the stream ends inside this line, at byte %llu of its text",
-                       tw_reader_name(reader), (unsigned long long)reader->lines + 1,
-                       (unsigned long long)(reader->given + reader->end - reader->at));
-    return give(reader, reader->end, reader->end, line, length);
 }
 
 int tw_reader_line(tw_reader *reader, char **line, size_t *length)
@@ -140,8 +133,11 @@ int tw_reader_line(tw_reader *reader, char **line, size_t *length)
         int status = more(reader, tw_source_read);
         if (status < 0)
             return -1;
+        /* The last line feed is often forgotten. What was cut short is known by its open zstd
+         * frame or its open JSON. */
         if (status == 0)
-            return finish(reader, line, length);
+            return reader->at == reader->end ? 0
+                                             : give(reader, reader->end, reader->end, line, length);
     }
 }
 
@@ -155,4 +151,24 @@ bool tw_reader_ready(tw_reader *reader)
         if (status <= 0)
             return status != TW_NOT_READY; /* an end or a failure comes again */
     }
+}
+
+bool tw_line_is_blank(const char *line, size_t length)
+{
+    size_t at = 0;
+    while (at < length && (line[at] == ' ' || line[at] == '\t' || line[at] == '\r'))
+        at++;
+    return at == length;
+}
+
+bool tw_reader_pass_blank(tw_reader *reader)
+{
+    const char *feed = memchr(reader->text + reader->scanned, '\n', reader->end - reader->scanned);
+    const size_t stop = feed ? (size_t)(feed - reader->text) : 0;
+    const size_t at = feed ? behind_mark(reader->text, reader->at, stop) : 0;
+    if (!feed || !tw_line_is_blank(reader->text + at, stop - at))
+        return false;
+    reader->at = reader->scanned = stop + 1;
+    reader->lines++;
+    return true;
 }

@@ -69,7 +69,7 @@ void tw_records_close(tw_records *records)
     free(records);
 }
 
-/* The next line of all files: 1, 0 at the end of the last, -1. */
+/* The next line of all files that is not blank: 1, 0 at the end of the last, -1. */
 static int next_line(tw_records *records, char **line, size_t *length)
 {
     while (records->at < records->count) {
@@ -78,6 +78,8 @@ static int next_line(tw_records *records, char **line, size_t *length)
         if (!records->reader)
             return -1;
         int status = tw_reader_line(records->reader, line, length);
+        if (status > 0 && tw_line_is_blank(*line, *length))
+            continue;
         if (status != 0)
             return status;
         records->lines += tw_reader_line_number(records->reader);
@@ -99,14 +101,36 @@ static void make_printable(char *text)
 
 static int parse(tw_record *record, const char *line, size_t length)
 {
-    if (strspn(line, " \t\r") == length)
-        return tw_fail("expected a JSON object, got an empty line");
     json_error_t error;
     record->json = tw_json_parse(line, length, &error);
     if (record->json)
         return 0;
     make_printable(error.text);
     return tw_fail("column %d: not JSON: %s", error.column, error.text);
+}
+
+/* An id of more digits than an integer takes would lose some of them. */
+static void keep_long_id(json_t *json, const char *text)
+{
+    const json_t *id = json_object_get(json, "id");
+    if (!json_is_real(id) && !tw_json_is_beyond(id))
+        return;
+    size_t length = 0;
+    const char *digits = tw_origin_find(text, "id", &length);
+    if (digits && strspn(digits, "0123456789") == length)
+        json_object_set_new(json, "id", json_stringn(digits, length));
+}
+
+/* Keeps the line's text, without blanks around it. */
+static void keep_origin(tw_record *record, const char *line, size_t length)
+{
+    const size_t before = strspn(line, " \t\r");
+    while (length > before && strchr(" \t\r", line[length - 1]))
+        length--;
+    json_t *samples = json_object_get(record->json, "samples");
+    keep_long_id(record->json, line + before);
+    record->origin = tw_origin_new(line + before, length - before, record->json,
+                                   json_is_array(samples) ? samples : NULL);
 }
 
 /* As tw_reader_name says it, but living as long as the records. */
@@ -122,8 +146,12 @@ static int load(tw_records *records, tw_record *record, const char *line, size_t
                           .line = tw_reader_line_number(records->reader),
                           .bytes = length};
     record->key = records->lines + record->line;
-    if (parse(record, line, length) == 0 && tw_record_check(record, &records->options) == 0)
-        return 0;
+    if (parse(record, line, length) == 0) {
+        if (json_is_object(record->json))
+            keep_origin(record, line, length);
+        if (tw_record_check(record, &records->options) == 0)
+            return 0;
+    }
     tw_fail_in("%s:%llu", record->file, (unsigned long long)record->line);
     tw_record_clear(record);
     return -1;
@@ -146,12 +174,19 @@ int tw_records_next(tw_records *records, tw_record *record)
 
 bool tw_records_ready(tw_records *records)
 {
-    return !records->reader || tw_reader_ready(records->reader);
+    while (records->reader) {
+        if (!tw_reader_ready(records->reader))
+            return false;
+        if (!tw_reader_pass_blank(records->reader))
+            break;
+    }
+    return true;
 }
 
 void tw_record_clear(tw_record *record)
 {
     json_decref(record->json);
+    tw_origin_free(record->origin);
     *record = (tw_record){0};
 }
 
@@ -190,10 +225,15 @@ const char *tw_records_provenance(tw_records *records)
     return records->provenance ? records->provenance : "";
 }
 
-int tw_record_write(tw_writer *writer, const json_t *json)
+char *tw_record_text(const tw_record *record, size_t *length)
+{
+    return tw_origin_text(record->origin, record->json, length);
+}
+
+int tw_record_write(tw_writer *writer, const tw_record *record)
 {
     size_t length = 0;
-    char *text = tw_json_text(json, &length);
+    char *text = tw_record_text(record, &length);
     if (!text)
         return -1;
     int result = tw_writer_line(writer, text, length);

@@ -5,10 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "stream/origin.h"
 #include "stream/stream.h"
 
-/* Records: one JSON object a line (DESIGN.md, "Streams"). Fields that a program
- * does not know stay in `json` and are written back as they came, in order. */
+/* Records: one JSON object a line (DESIGN.md, "Streams"). What a program does not change
+ * is written back as it came, to the byte and in order (origin.h): fields that it does not
+ * know, digits of numbers, escapes and blanks. Two members of one name are refused. */
 
 enum {
     TW_NEED_PROMPT = 1,
@@ -29,8 +31,10 @@ typedef struct tw_record {
     const char *prompt;     /* borrowed from json; NULL if absent */
     const char *completion; /* likewise */
     json_t *samples;        /* borrowed; NULL if absent */
-    uint64_t key;           /* of `id`: an integer is itself, a string its tw_hash;
-                               without `id` the line number, which is also stored */
+    uint64_t key;           /* of `id`: an integer is itself, a string its tw_hash, and so
+                               is an integer beyond 63 bits, which json has as a string of
+                               its digits; without `id` the line number, which is also stored */
+    tw_origin *origin;      /* as it was read; owned by the record */
     uint64_t line;
     size_t bytes;     /* of its line: what a program that holds records may count */
     const char *file; /* borrowed from the tw_records, valid until its close */
@@ -43,8 +47,9 @@ typedef struct tw_records tw_records;
 tw_records *tw_records_open(char *const *files, int count, const tw_records_options *options);
 
 /* Returns 1 and a record, 0 at the end, -1 on failure. Checks: valid UTF-8, a
- * JSON object (duplicate keys refused), types of the known fields, finite
- * numbers. A message has the form `file:line: field: expected ..., got ...`. */
+ * JSON object (duplicate keys refused), types of the known fields, in them finite
+ * numbers. Lines are those of tw_reader_line: blank ones count as lines only. A message has the
+ * form `file:line: field: expected ..., got ...`. */
 int tw_records_next(tw_records *records, tw_record *record);
 
 /* Whether tw_records_next would give a record, or fail, without waiting for input; of a file that
@@ -69,8 +74,12 @@ uint64_t tw_records_rejected(const tw_records *records);
 const char *tw_records_provenance(tw_records *records);
 void tw_records_close(tw_records *records); /* accepts NULL */
 
-/* Writes json as one compact line. Reals keep every bit. */
-int tw_record_write(tw_writer *writer, const json_t *json);
+/* The line to write of a record, without line feed: what is unchanged in json as it came, new
+ * values compact (reals keep every bit). NULL on failure. The caller frees. */
+char *tw_record_text(const tw_record *record, size_t *length);
+
+/* Writes that line. */
+int tw_record_write(tw_writer *writer, const tw_record *record);
 
 /* The provenance of an output: {"program","version","options","models":[{"path" base name,
  * "xxh3_128"}...],"input": chained}. options from tw_canonical_options; a model's digest is

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -30,7 +31,6 @@ struct tw_source {
     char *name;
     int fd;
     state state;
-    bool plain;
     unsigned char *input; /* [INPUT_BYTES]; not yet used: [at, end) */
     size_t at, end;
     uint64_t before;      /* bytes of the file before input[0] */
@@ -115,7 +115,6 @@ static int start(tw_source *source)
         return tw_fail("%s: it is compressed by %s; expected JSON lines, plain or zstd (try: %s "
                        "FILE | ...)",
                        source->name, format, command);
-    source->plain = true;
     source->state = count == 0 ? AT_END : IN_PLAIN;
     return 0;
 }
@@ -210,6 +209,15 @@ static int skip(tw_source *source)
     return 0;
 }
 
+/* A frame of `zstd --long` or `--ultra`, whose reader has to remember that much. */
+static int fail_window(tw_source *source)
+{
+    return tw_fail("%s: byte %llu: the zstd frame that starts here needs a window of more than "
+                   "128 MiB to be read (it was written with --long or --ultra); try: zstd -dc "
+                   "--long=31 FILE | ...",
+                   source->name, (unsigned long long)source->frame_start);
+}
+
 /* Decompresses what input there is: the count of text, or -1. */
 static ssize_t decompress_input(tw_source *source, void *text, size_t size)
 {
@@ -218,6 +226,8 @@ static ssize_t decompress_input(tw_source *source, void *text, size_t size)
     size_t left = ZSTD_decompressStream(source->zstd, &out, &in);
     source->at += in.pos;
     source->holds = out.pos == size;
+    if (ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge)
+        return fail_window(source);
     if (ZSTD_isError(left))
         return tw_fail("%s: byte %llu: damaged zstd frame (it starts at byte %llu): %s",
                        source->name, position(source), (unsigned long long)source->frame_start,
@@ -352,11 +362,6 @@ const char *tw_source_provenance(tw_source *source)
 const char *tw_source_name(const tw_source *source)
 {
     return source->name;
-}
-
-bool tw_source_is_plain(const tw_source *source)
-{
-    return source->plain;
 }
 
 tw_source *tw_source_open(const char *path)

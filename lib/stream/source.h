@@ -26,7 +26,5 @@ int tw_source_verify(tw_source *source);
 
 const char *tw_source_name(const tw_source *source);
 const char *tw_source_provenance(tw_source *source);
-/* Known after the first read. */
-bool tw_source_is_plain(const tw_source *source);
 
 #endif

@@ -11,8 +11,13 @@
  * with a content checksum and each holding whole lines only, TW_FRAME_LINES of
  * them (the last one fewer), so concatenated streams are streams and frames
  * are the unit of sharding. A skippable frame (magic 0x184D2A50) at the head
- * carries provenance as one JSON object; decoders ignore it. A line ends with
- * '\n'; at the end of a stream a missing one is an error (truncation). */
+ * carries provenance as one JSON object; decoders ignore it.
+ *
+ * What is harmless is accepted, plain or compressed: a last line without its line
+ * feed, a UTF-8 byte order mark at the head of a line (files joined by cat have one
+ * each), a carriage return before a line feed, and blank lines, which hold blanks
+ * alone: those who read records pass over them, and line numbers count them. A stream that ends
+ * inside a zstd frame is an error that names the byte. */
 
 enum { TW_FRAME_LINES = 512 };
 
@@ -26,7 +31,8 @@ typedef struct tw_reader tw_reader;
  * something else compressed (gzip, xz, bzip2: says what to do). */
 tw_reader *tw_reader_open(const char *path);
 
-/* The next line without its '\n', NUL-terminated, valid until the next call.
+/* The next line without its '\n' and a byte order mark at its head, NUL-terminated, valid
+ * until the next call.
  * Returns 1; 0 at the end; -1 on a failure, whose message has the form
  * `file:line: ...` or, for damaged compression, `file: byte N: ...`. Lines are
  * checked to be free of NUL bytes. */
@@ -37,8 +43,15 @@ int tw_reader_line(tw_reader *reader, char **line, size_t *length);
  * there. */
 bool tw_reader_ready(tw_reader *reader);
 
-uint64_t tw_reader_line_number(const tw_reader *reader); /* of the last line, from 1 */
-const char *tw_reader_name(const tw_reader *reader);     /* "<stdin>" or the path */
+/* Whether a line holds blanks alone. */
+bool tw_line_is_blank(const char *line, size_t length);
+
+/* Passes over the next line if that is known, without reading on, to be blank. */
+bool tw_reader_pass_blank(tw_reader *reader);
+
+/* Of the last line given or passed over, from 1. */
+uint64_t tw_reader_line_number(const tw_reader *reader);
+const char *tw_reader_name(const tw_reader *reader); /* "<stdin>" or the path */
 
 /* Provenance at the head as JSON text, "" if none; known after the first
  * tw_reader_line or at open, whichever needs it first. Owned by the reader. */

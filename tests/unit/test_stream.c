@@ -145,23 +145,37 @@ static void test_foreign_input(void **state)
     expect_failure("packed", message);
 }
 
-/* People forget the last line feed; a compressed stream without it was cut. */
+/* The last line feed is often forgotten; plain or compressed, the line counts. */
 static void test_last_line(void **state)
 {
     (void)state;
+    char packed[200];
     scratch_text("plain", "a\nbc");
-    tw_reader *reader = tw_reader_open("plain");
-    char *line = NULL;
-    size_t length = 0;
-    assert_int_equal(tw_reader_line(reader, &line, &length), 1);
-    assert_int_equal(tw_reader_line(reader, &line, &length), 1);
-    assert_string_equal(line, "bc");
-    assert_int_equal(tw_reader_line(reader, &line, &length), 0);
-    tw_reader_close(reader);
-    char out[200];
-    size_t size = ZSTD_compress(out, sizeof out, "a\nbc", 4, 1);
-    scratch_write("packed", out, size);
-    expect_failure("packed", "packed:2: the stream ends inside this line, at byte 4 of its text");
+    scratch_write("packed", packed, ZSTD_compress(packed, sizeof packed, "a\nbc", 4, 1));
+    static const char *const paths[] = {"plain", "packed"};
+    for (int i = 0; i < 2; i++) {
+        tw_reader *reader = tw_reader_open(paths[i]);
+        char *line = NULL;
+        size_t length = 0;
+        assert_int_equal(tw_reader_line(reader, &line, &length), 1);
+        assert_int_equal(tw_reader_line(reader, &line, &length), 1);
+        assert_string_equal(line, "bc");
+        assert_int_equal(tw_reader_line(reader, &line, &length), 0);
+        assert_int_equal(tw_reader_line_number(reader), 2);
+        tw_reader_close(reader);
+    }
+}
+
+/* A window of 2 GiB is told from damage, and how to read it is said. */
+static void test_window(void **state)
+{
+    (void)state;
+    /* RFC 8878, 3.1: no checksum, window descriptor 21 << 3, a last raw block of two bytes. */
+    static const char frame[] = "\x28\xB5\x2F\xFD\x00\xA8\x11\0\0a\n";
+    scratch_write("wide", frame, sizeof frame - 1);
+    expect_failure("wide", "wide: byte 0: the zstd frame that starts here needs a window of more "
+                           "than 128 MiB to be read (it was written with --long or --ultra); try: "
+                           "zstd -dc --long=31 FILE | ...");
 }
 
 /* A stream cut anywhere is an error, except between frames. */
@@ -266,8 +280,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_joined),
         cmocka_unit_test(test_provenance), cmocka_unit_test(test_foreign_input),
-        cmocka_unit_test(test_last_line),  cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flipped),    cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_last_line),  cmocka_unit_test(test_window),
+        cmocka_unit_test(test_truncated),  cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_long_line),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
