@@ -60,6 +60,9 @@ KERNEL_O := $(LEVEL_O) $(addprefix $(BUILD)/lib/tensor/kernels/,choose.o referen
 LIB_O := $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CXX:%.cc=$(BUILD)/%.o) $(KERNEL_O)
 LIB := $(BUILD)/libtokenwise.a
 BINS := $(PROGRAMS:%=$(BIN)/%)
+# What the scripts of pipelines/ need of the library.
+HELPER := $(BIN)/libexec/records
+HELPER_O := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard pipelines/records/*.c)))
 MANS := $(patsubst src/%.1,$(BUILD)/man/%.1,$(sort $(wildcard src/*.1)))
 
 # One short line per file; V=1 shows the commands.
@@ -69,7 +72,7 @@ SAY = @$(if $(V),,echo '$(1)';)$(if $(V),set -x;)
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: all
-all: $(BINS) $(MANS) ## build the programs into bin/ and their man pages (the default)
+all: $(BINS) $(HELPER) $(MANS) ## build the programs into bin/ and their man pages (the default)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -95,6 +98,10 @@ $(BINS): $(BIN)/%: $(BUILD)/src/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+$(HELPER): $(HELPER_O) $(LIB)
+	@mkdir -p $(@D)
+	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lzstd -lstdc++ -lm
+
 # A page's OPTIONS come from the table that the parser itself uses.
 $(MANS): $(BUILD)/man/%.1: src/%.1 $(BIN)/%
 	@mkdir -p $(@D)
@@ -104,7 +111,7 @@ $(MANS): $(BUILD)/man/%.1: src/%.1 $(BIN)/%
 	@rm $@.options
 
 .SECONDARY:
--include $(LIB_O:.o=.d) $(PROGRAMS:%=$(BUILD)/src/%.d)
+-include $(LIB_O:.o=.d) $(PROGRAMS:%=$(BUILD)/src/%.d) $(HELPER_O:.o=.d)
 
 # deps runs first, in its own make: what it installs is looked for as this file is read.
 .PHONY: demo
@@ -162,7 +169,7 @@ uninstall: ## remove what install put there (same PREFIX, DESTDIR, PROGRAM_PREFI
 
 .PHONY: clean
 clean: ## remove what was built (not the examples' results)
-	rm -rf '$(BUILD)' $(BINS)
+	rm -rf '$(BUILD)' $(BINS) $(HELPER)
 
 .PHONY: help
 help: ## list the targets

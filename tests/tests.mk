@@ -49,10 +49,10 @@ asan: deps-test ## the same suite under AddressSanitizer and UBSan, in build/asa
 		SANITIZE='$(SANITIZERS)' OPTIMIZE=-O1 test
 
 # Lint. A file is looked at again when it or any header changed.
-OURS_C := $(sort $(wildcard lib/*/*.c src/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c \
-	tests/oracle/*.c tests/cli/*.c))
+OURS_C := $(sort $(wildcard lib/*/*.c lib/*/*/*.c src/*.c pipelines/records/*.c tests/unit/*.c \
+	tests/fuzz/*.c tests/bench/*.c tests/oracle/*.c tests/cli/*.c))
 OURS_CXX := $(sort $(wildcard lib/*/*.cc))
-OURS_H := $(sort $(wildcard lib/*/*.h lib/*/*/*.h tests/*/*.h))
+OURS_H := $(sort $(wildcard lib/*/*.h lib/*/*/*.h pipelines/records/*.h tests/*/*.h))
 OURS_SH := $(shell grep -lE '^\#!.*\b(bash|sh|bats)\b' $$(git ls-files -co --exclude-standard 2>/dev/null \
 	| grep -vE '\.(c|h|cc|md|mk|json)$$') /dev/null 2>/dev/null)
 OURS_BASH_LIB := $(wildcard tests/cli/*.bash)
@@ -73,6 +73,9 @@ lint-shell:
 	@shellcheck -x $(OURS_SH) $(OURS_BASH_LIB)
 
 TIDY = clang-tidy --quiet --warnings-as-errors='*'
+# Kernels are read as one of their levels.
+$(BUILD)/lint/lib/tensor/kernels/%.c.tidy: ARCH += $(LEVEL_$(firstword $(LEVELS))) \
+	-DTW_LEVEL=$(firstword $(LEVELS) scalar)
 $(BUILD)/lint/%.c.tidy: %.c $(OURS_H) .clang-tidy tests/.clang-tidy
 	@mkdir -p $(@D)
 	@echo 'clang-tidy $<'
@@ -90,7 +93,7 @@ $(BUILD)/lint/cppcheck: $(OURS_C) $(OURS_CXX) $(OURS_H)
 	@mkdir -p $(@D)
 	@echo 'cppcheck'
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c17 --language=c -Ilib \
-		-D_GNU_SOURCE -DTW_VERSION='"$(VERSION)"' \
+		-D_GNU_SOURCE -DTW_VERSION='"$(VERSION)"' -DTW_LEVEL=scalar \
 		--enable=warning,performance,portability --suppress=missingIncludeSystem $(OURS_C)
 	@touch $@
 

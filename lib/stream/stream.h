@@ -83,6 +83,13 @@ typedef struct tw_writer_options {
  * SIGXFSZ are ignored from here on. */
 tw_writer *tw_writer_open(const tw_writer_options *options);
 
+/* Fails when tw_writer_open would fail for this path, and leaves what is there as it is: for
+ * who writes after long work. A pipe that nobody reads yet is taken to be read. */
+int tw_writer_check(const char *path);
+
+/* Appends bytes as they are to a plain output: a stream that is packed already. */
+int tw_writer_bytes(tw_writer *writer, const char *bytes, size_t count);
+
 /* Appends line and '\n'. */
 int tw_writer_line(tw_writer *writer, const char *line, size_t length);
 
@@ -96,7 +103,8 @@ int tw_writer_flush(tw_writer *writer);
  * broken pipe is no failure here; any other earlier failure is returned again. */
 int tw_writer_close(tw_writer *writer);
 
-/* Gives up: the temporary file is removed. Accepts NULL. */
+/* Gives up: the temporary file is removed. What was written in place, compressed, is left
+ * with an open frame, so that no reader takes it for the whole. Accepts NULL. */
 void tw_writer_abort(tw_writer *writer);
 
 /* True when writing failed because the reader of our stdout went away; the

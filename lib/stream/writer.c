@@ -35,6 +35,7 @@ struct tw_writer {
     size_t used;
     unsigned frame_lines; /* lines in the open frame */
     bool live;            /* somebody may be waiting at the other end */
+    bool seen;            /* some of it was written */
     bool begun;           /* there is a frame, or part of one */
     int failed;           /* errno of the first failure */
 };
@@ -53,6 +54,7 @@ static int write_out(tw_writer *writer)
         ssize_t count = write(writer->fd, writer->buffer + done, writer->used - done);
         if (count >= 0) {
             done += (size_t)count;
+            writer->seen = true;
         } else if (errno == EAGAIN) {
             struct pollfd wait = {.fd = writer->fd, .events = POLLOUT};
             poll(&wait, 1, -1);
@@ -139,6 +141,11 @@ int tw_writer_line(tw_writer *writer, const char *line, size_t length)
         return -1;
     }
     return writer->live ? write_out(writer) : 0;
+}
+
+int tw_writer_bytes(tw_writer *writer, const char *bytes, size_t count)
+{
+    return writer->failed ? fail(writer) : append(writer, bytes, count);
 }
 
 int tw_writer_flush(tw_writer *writer)
@@ -233,6 +240,33 @@ failed:
     return NULL;
 }
 
+int tw_writer_check(const char *path)
+{
+    struct stat status;
+    const bool in_place = path && same_descriptor(path) < 0 && stat(path, &status) == 0 &&
+                          !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+    /* To open a pipe and close it again would end it for its reader. */
+    if (in_place)
+        return access(path, W_OK) == 0 ? 0 : tw_fail("cannot write %s: %m", path);
+    tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = path, .plain = true});
+    tw_writer_abort(writer);
+    return writer ? 0 : -1;
+}
+
+/* A stream that ends between two frames would look whole: begins another frame, but for a
+ * pipe that nothing was written to, whose other end knows as much. The thread's message stays. */
+static void leave_open(tw_writer *writer)
+{
+    static const unsigned char magic[] = {0x28, 0xB5, 0x2F, 0xFD};
+    if (!writer->zstd || writer->file || writer->failed || (writer->live && !writer->seen))
+        return;
+    char *message = tw_strdup(tw_error());
+    if (writer->frame_lines > 0 || append(writer, (const char *)magic, sizeof magic) == 0)
+        write_out(writer);
+    tw_fail("%s", message);
+    free(message);
+}
+
 static void release(tw_writer *writer)
 {
     ZSTD_freeCCtx(writer->zstd);
@@ -245,6 +279,7 @@ void tw_writer_abort(tw_writer *writer)
 {
     if (!writer)
         return;
+    leave_open(writer);
     if (writer->file)
         tw_atomic_discard(writer->file);
     else if (writer->fd >= 0)

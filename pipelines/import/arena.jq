@@ -4,7 +4,7 @@ include "messages";
 
 # Turns as an array, or as the JSON text of one.
 def turns($name):
-  at([$name]) | if type == "string" then [try fromjson catch .][0] else . end
+  at([$name]) | if is_text then [try fromjson catch .][0] else . end
   | if type == "array" and length > 0 then . else expected([$name]; "an array of turns, or its JSON") end;
 
 # All that follows the first prompt is the text: the conversations part from there. A turn
@@ -18,7 +18,7 @@ def side($prompts; $name):
   | [range(length) as $i | {speaker: "Human", text: $prompts[$i]}, {speaker: "Assistant", text: $replies[$i]}]
   | .[1:] | as_reply([$name]);
 
-def flag($name): at([$name]) | if . == 1 or . == true or . == "1" then 1
+def flag($name): at([$name]) | num | if . == 1 or . == true or . == "1" then 1
   elif . == 0 or . == false or . == "0" then 0 else expected([$name]; "0 or 1") end;
 
 def convert:

@@ -64,6 +64,6 @@ def convert:
   | $record
   | [($options - [$prompt])[] | . as $option | $record
      | {text: string(["fields", $option]), rank: $answer.ranks[$option], field: $option} | present] as $samples
-  | {id: (((.id // .external_id // ._server_id) as $id | if $id then "\($id)/" else "" end) + "\($answer.user)"),
+  | {id: (((.id // .external_id // ._server_id) as $id | if $id then "\($id | text)/" else "" end) + ($answer.user | text)),
      prompt: string(["fields", $prompt]), samples: $samples, annotator: $answer.user}
     + (if .metadata != null and .metadata != {} then {metadata} else {} end);

@@ -10,7 +10,7 @@ def convert:
   | $record
   | [range($count) as $i | {
       text: reply_at(["completions", $i]),
-      score: number_if_any(["scores", $i]),
+      score: (if at(["scores", $i]) | marked("X") then null else number_if_any(["scores", $i]) end),
       rank: (if at(["ranks", $i]) == null then null else rank(["ranks", $i]) end)} | present]
   | (if $judged == "ranks" then {samples: .}
      else compared(.score) | .samples |= rank_by_score end) as $samples

@@ -3,9 +3,6 @@ include "check";
 
 def first_of($names): . as $record | first($names[] | select($record[.] != null)) // $names[0];
 
-# Ratings come as numbers or their text; what is neither is missing.
-def rating($path): at($path) | if type == "number" then . else [try tonumber catch null][0] end;
-
 # A generation that failed is null: nobody compared it.
 def convert:
   . as $record
@@ -20,7 +17,7 @@ def convert:
   | [range($count) as $i | select(at([$texts, $i]) != null)
      | {text: string([$texts, $i]), model: at([$models, $i])}
      + (if $judged == "ranks" then {rank: (if at([$judged, $i]) == null then null else rank([$judged, $i]) end)}
-        else {score: rating([$judged, $i])} end)
+        else {score: (at([$judged, $i]) | rating)} end)
      | present]
   | compared(.score // .rank)
   | if $judged == "ranks" then . else .samples |= rank_by_score end

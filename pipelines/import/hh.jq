@@ -9,6 +9,7 @@ def convert:
   | if $rejected | startswith($prompt) | not then
       error("rejected: expected the transcript of chosen up to its last reply")
     else . end
+  | if $parts[-1] | contains("\n\nHuman:") then error("chosen: goes on after its last reply") else . end
   | ($rejected | ltrimstr($prompt)) as $reply
   | if $reply | contains("\n\nHuman:") then error("rejected: goes on after the reply that chosen ends with")
     else . end

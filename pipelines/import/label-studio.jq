@@ -8,7 +8,7 @@ def user: if type == "object" then .id else . end;
 def ranks($path):
   . as $record | at($path) as $value
   | if $value | type == "array" then
-      reduce range($value | length) as $i ({}; .[$value[$i] | tostring] = $i + 1)
+      reduce range($value | length) as $i ({}; .[$value[$i] | text] = $i + 1)
     elif $value | type != "object" then $value | expected($path; "an array or an object")
     elif ($value | length == 1) and ($value | has("_") | not) then
       ($value | keys[0]) as $key | $record | ranks($path + [$key])
@@ -16,7 +16,7 @@ def ranks($path):
       error("\($path | name): buckets \($value | keys_unsorted | join(", ")): say their order with --buckets")
     else
       reduce $settings.buckets[] as $bucket ({}; length as $better
-        | reduce ($record | at($path + [$bucket]) // [])[] as $item (.; .[$item | tostring] = $better + 1))
+        | reduce ($record | at($path + [$bucket]) // [])[] as $item (.; .[$item | text] = $better + 1))
     end;
 
 def prompt_text:
@@ -43,9 +43,9 @@ def convert:
   | ranks($path + ["value", "ranker"]) as $ranks
   | (at(["annotations", $a, "completed_by"]) | user) as $user
   | [range($count) as $i | ["data", $items, $i] as $item
-     | (at($item + ["id"]) | tostring) as $id
+     | (at($item + ["id"]) | text) as $id
      | (first(("body", "html") | . as $part | select($record | at($item + [$part]) != null)) // "title") as $part
      | {text: string($item + [$part]), rank: $ranks[$id], item: $id} | present] as $samples
   | ($ranks | keys_unsorted - ($samples | map(.item))) as $unknown
   | if $unknown != [] then error("\($path + ["value", "ranker"] | name): no item has the id \($unknown[0])") else . end
-  | {id: "\(.id)/\($user)", prompt: prompt_text, samples: $samples, annotator: $user};
+  | {id: "\(.id | text)/\($user | text)", prompt: prompt_text, samples: $samples, annotator: $user};

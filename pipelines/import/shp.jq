@@ -1,7 +1,7 @@
 # Stanford Human Preferences: history, human_ref_A and _B, labels (1: A is preferred), scores
 include "check";
 def convert:
-  (if .labels == 1 then "A" elif .labels == 0 then "B"
+  ((.labels | num) as $preferred | if $preferred == 1 then "A" elif $preferred == 0 then "B"
    else at(["labels"]) | expected(["labels"]; "1 (A is preferred) or 0 (B)") end) as $best
   | [("A", "B") as $letter
      | {text: string(["human_ref_" + $letter]), score: number_if_any(["score_" + $letter]),

@@ -4,7 +4,7 @@ include "check";
 # The mean of what the aspects' "Rating" says: "1" to "5", or "N/A". Else overall_score.
 def ratings($path):
   at($path + ["annotations"])
-  | if type == "object" then with_entries(.value |= [try (.Rating | tonumber) catch null][0]) | present else {} end;
+  | if type == "object" then with_entries(.value |= ([try .Rating catch null][0] | rating)) | present else {} end;
 
 def convert:
   . as $record

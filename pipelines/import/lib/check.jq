@@ -1,9 +1,19 @@
 # Looking into a record of somebody else's: each of these takes a path as an array, and
 # fails with the name of the field, what was expected there, and what is there.
 
+# A number that jq would change came as a string, between marks (../../records/records.h).
+def marked($letter): type == "string" and startswith("\u0001" + $letter);
+def unmark: .[2:-2];
+def is_text: type == "string" and (marked("N") or marked("X") | not);
+# As a number, where its value matters.
+def num: if marked("N") then unmark | tonumber else . end;
+# As a string of its digits.
+def text: if marked("N") then unmark else tostring end;
+
 def kind:
   if . == null then "nothing" elif . == true then "true" elif . == false then "false"
-  elif type == "number" then "the number \(.)" elif type == "string" then "a string"
+  elif type == "number" then "the number \(.)" elif marked("N") then "the number \(unmark)"
+  elif marked("X") then unmark elif type == "string" then "a string"
   elif type == "array" then "an array" else "an object" end;
 
 def name:
@@ -22,13 +32,17 @@ def at($path):
     elif $i == 0 then error("expected a JSON object, got \(kind)")
     else expected($path[:$i]; "an object") end);
 
-def string($path): at($path) | if type == "string" then . else expected($path; "a string") end;
+def string($path): at($path) | if is_text then . else expected($path; "a string") end;
 def list($path): at($path) | if type == "array" then . else expected($path; "an array") end;
 def object($path): at($path) | if type == "object" then . else expected($path; "an object") end;
 def number($path):
-  at($path) | if type == "number" and (isnan or isinfinite | not) then .
+  at($path) | num | if type == "number" and (isnan or isinfinite | not) then .
     else expected($path; "a number") end;
 def number_if_any($path): if at($path) == null then null else number($path) end;
+
+# What a rater gave: a number or its text; what is neither, a NaN too, is missing.
+def rating: if marked("X") then null else num | [try tonumber catch null][0] end
+  | if type == "number" and (isnan or isinfinite | not) then . else null end;
 
 # A rank: 1 is best. Tables hold integers as 1.0, too.
 def rank($path):

@@ -13,10 +13,11 @@ def content($path):
     . as $record | [range(at($path) | length) as $i | $record | string($path + [$i, "text"])] | add // ""
   else string($path) end;
 
-# The messages at a path, checked: [{speaker, text}].
+# The messages at a path, checked: [{speaker, text}]. An empty message of the system says nothing.
 def messages($path):
   . as $record | [range(list($path) | length) as $i
-    | $record | {speaker: speaker($path + [$i, "role"]), text: content($path + [$i, "content"])}];
+    | $record | {speaker: speaker($path + [$i, "role"]), text: content($path + [$i, "content"])}
+    | select(.speaker != "System" or (.text | test("\\S")))];
 
 def transcript: map("\n\n\(.speaker): \(.text)") | add // "";
 

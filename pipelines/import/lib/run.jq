@@ -1,15 +1,19 @@
-# The runner's program around a format's `convert`: JSON strings, each a line of the input,
-# come in; records go out, and in their place a string where there is none to be had:
-# "!what is wrong, and where" or "~" (fewer than two samples that were compared).
+# The runner's program around a format's `convert`: what `records protect` makes of each line
+# of the input comes in; records go out, and in their place a string where there is none to
+# be had: "!what is wrong, and where" or "~" (fewer than two samples that were compared).
+# "=" in front of a record: it is a pair of equal texts.
 include "check";
 
 def checked_id:
   if .id == null then del(.id)
-  elif .id | type == "string" or (type == "number" and . >= 0 and . == floor) then .
+  elif .id | marked("N") and (unmark | test("^[0-9]+$")) then .
+  elif .id | is_text then .
+  elif .id | num | type == "number" and . >= 0 and . == floor then .id |= (num | floor)
   else .id |= expected(["id"]; "a string or a non-negative integer") end;
 
 def weighed:
-  (if .annotator == null then null else $settings.weights[.annotator | tostring] end) as $weight
+  (if .annotator == null then null
+   else $settings.weights[.annotator | text] end) as $weight
   | if $weight != null then .weight = $weight else . end
   | if .weight == null then del(.weight)
     elif number(["weight"]) > 0 then . else .weight |= expected(["weight"]; "a positive number") end;
@@ -18,27 +22,28 @@ def weighed:
 def finish:
   checked_id | weighed | (if has("id") then {id} else {} end) + {prompt, samples} + .;
 
+# Nobody can prefer a text to itself.
+def tied: if .samples | length == 2 and .[0].text == .[1].text then "=", (.samples[].rank = 1) else . end;
+
 def judged:
   if .samples | length < 2 then "~"
-  elif any(.samples[]; .rank != null or .score != null) then .
+  elif any(.samples[]; .rank != null or .score != null) then tied
   else error("samples: none of them has a rank or a score") end;
 
-def parse:
-  if . == 0 then error("not UTF-8")
-  elif . == 1 then error("not JSON: a control character")
-  elif test("^[ \\t\\r]*$") then error("expected a JSON object, got an empty line")
-  else [try [fromjson] catch (split(" (while parsing")[0])] | .[0] end
-  # An error outside of try: jq 1.6 lets it catch those further down the pipe as well.
-  | if type == "array" then .[0] else error("not JSON: \(.)") end
-  | if type == "object" then . else error("expected a JSON object, got \(kind)") end;
+# NaN and the like are no JSON; a rating may be one, and is then missing.
+def no_nan:
+  (first(paths(marked("X"))) // null) as $path
+  | if $path == null then . else at($path) | expected($path; "a JSON value") end;
+
+def clean: tostring | gsub("\u0001[NXE]"; "") | gsub("[\\x00-\\x1f\\x7f]"; "?");
 
 def run(convert):
-  foreach inputs as $line (0; . + 1;
-    . as $number | $line
+  inputs as $in
+  | if $in | type == "string" then $in else
     # All the records of a line, or none.
-    | [try [parse | convert | finish | if $settings.gather then . else judged end]
-       catch ["!\($settings.place | sub("%"; "\($number)")): "
-        + (tostring | gsub("[\\x00-\\x1f\\x7f]"; "?"))]] | .[0][]);
+    [try [$in.record | convert | finish | if $in.strange then no_nan else . end
+        | if $settings.gather then . else judged end]
+     catch ["!\($in.at): \(clean)"]] | .[0][] end;
 
 # A record for each prompt (and annotator), in the order in which they were first seen.
 def gather:
