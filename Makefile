@@ -71,8 +71,9 @@ SAY = @$(if $(V),,echo '$(1)';)$(if $(V),set -x;)
 # A recursive make on all processors, unless -j was given or inherited.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all
-all: $(BINS) $(HELPER) $(MANS) ## build the programs into bin/ and their man pages (the default)
+.PHONY: all programs
+programs: $(BINS) $(HELPER)
+all: programs $(MANS) ## build the programs into bin/ and their man pages (the default)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

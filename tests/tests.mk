@@ -48,6 +48,28 @@ asan: deps-test ## the same suite under AddressSanitizer and UBSan, in build/asa
 	@SANITIZED=1 $(MAKE) --no-print-directory BUILD='$(BUILD)/asan' BIN='$(BUILD)/asan/bin' \
 		SANITIZE='$(SANITIZERS)' OPTIMIZE=-O1 test
 
+# Digests of what the programs compute, the same on every machine (tests/digests/run).
+DIGEST_CASES := sample score rank guidance tune wide many
+.PHONY: digests
+digests: all ## record anew what the programs compute: tests/fixtures/digests.txt (see its git diff)
+	@BIN='$(abspath $(BIN))' tests/digests/run $(DIGEST_CASES) > '$(BUILD)/digests.txt'
+	@mv '$(BUILD)/digests.txt' tests/fixtures/digests.txt
+	@git --no-pager diff --stat tests/fixtures/digests.txt
+
+# Other compilers and levels of optimisation, each in a folder of its own, against the record.
+DIGEST_BUILDS := gcc-O1 gcc-O3 clang-O2
+.PHONY: digests-builds $(DIGEST_BUILDS:%=digests-%)
+digests-builds: deps-lint ## the recorded digests by programs of gcc -O1, gcc -O3 and clang -O2
+	@for build in $(DIGEST_BUILDS); do $(MAKE_ALL) "digests-$$build"; done
+	@echo '$(words $(DIGEST_BUILDS)) passed, 0 failed'
+$(DIGEST_BUILDS:%=digests-%): digests-%:
+	@$(MAKE_ALL) BUILD='$(BUILD)/$*' BIN='$(BUILD)/$*/bin' CC='$(firstword $(subst -, ,$*))' \
+		CXX='$(subst clang,clang++,$(subst gcc,g++,$(firstword $(subst -, ,$*))))' \
+		OPTIMIZE='-$(lastword $(subst -, ,$*))' programs
+	@BIN='$(abspath $(BUILD))/$*/bin' tests/digests/run $(DIGEST_CASES) \
+		| diff -u tests/fixtures/digests.txt -
+	@echo 'digests: $*: as recorded'
+
 # Lint. A file is looked at again when it or any header changed.
 OURS_C := $(sort $(wildcard lib/*/*.c lib/*/*/*.c src/*.c pipelines/records/*.c tests/unit/*.c \
 	tests/fuzz/*.c tests/bench/*.c tests/oracle/*.c tests/cli/*.c))
