@@ -101,7 +101,7 @@ $(BINS): $(BIN)/%: $(BUILD)/src/%.o $(LIB)
 
 $(HELPER): $(HELPER_O) $(LIB)
 	@mkdir -p $(@D)
-	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lzstd -lstdc++ -lm
+	$(call SAY,LINK $@) $(CC) $(TW_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # A page's OPTIONS come from the table that the parser itself uses.
 $(MANS): $(BUILD)/man/%.1: src/%.1 $(BIN)/%

@@ -13,6 +13,7 @@
 #include "metric/judge.h"
 #include "metric/written.h"
 #include "model/masked-lm.h"
+#include "tensor/kernels/kernels.h"
 #include "train/loop.h"
 #include "train/objective.h"
 #include "train/policy.h"
@@ -239,6 +240,8 @@ static void say(const char *line)
 
 static int check_usage(void)
 {
+    if (tw_kernels_check() < 0)
+        return -1;
     bool scratch = init_path != NULL;
     if (scratch == (policy_path != NULL))
         return tw_fail("give either -m POLICY or --init CONFIG with --tokenizer FILE");
@@ -455,6 +458,7 @@ int main(int argc, char **argv)
 {
     const int first = tw_options_or_exit(&usage, argc, argv, check_usage);
     tw_common_apply(&common);
+    tw_gemm_use((tw_gemm_backend)train.gemm);
     run run = {0};
     int end = check_places(argv + first, argc - first);
     if (end == 0 && merges_only(argc - first)) {

@@ -11,6 +11,7 @@
 #include "core/places.h"
 #include "core/progress.h"
 #include "core/rng.h"
+#include "tensor/kernels/kernels.h"
 #include "train/alignment.h"
 #include "train/loop.h"
 #include "train/plan.h"
@@ -401,6 +402,8 @@ static int learn(run *run, char **files, int count)
 /* What the option table cannot say. */
 static int check_usage(void)
 {
+    if (tw_kernels_check() < 0)
+        return -1;
     if (group_size == 1)
         return tw_fail(
             "option --group-size: 1 generation cannot be ranked; expected 0 or at least 2");
@@ -415,6 +418,7 @@ int main(int argc, char **argv)
         return TW_EXIT_USAGE;
     }
     tw_common_apply(&common);
+    tw_gemm_use((tw_gemm_backend)train.gemm);
     run run = {0};
     int end = check_places(argv + first, argc - first);
     if (end == 0)

@@ -18,6 +18,7 @@
 #include "model/model.h"
 #include "stream/block.h"
 #include "stream/output.h"
+#include "tensor/kernels/kernels.h"
 #include "text/options.h"
 
 static tw_common common = TW_COMMON_DEFAULTS;
@@ -367,6 +368,8 @@ static const char *used(const char *const *names, int from, int to)
 
 static int parse_by(void)
 {
+    if (tw_kernels_check() < 0)
+        return -1;
     const char *names[NAMES];
     for (int m = 0; m < TW_METRICS; m++)
         names[m] = tw_metric_names[m];

@@ -16,6 +16,7 @@
 #include "model/use-plan.h"
 #include "stream/output.h"
 #include "stream/record.h"
+#include "tensor/kernels/kernels.h"
 #include "text/options.h"
 #include "text/prompt.h"
 
@@ -303,6 +304,8 @@ static int close_run(run *run, int status)
 /* A search draws nothing, and only a search has hypotheses. */
 static int check_options(void)
 {
+    if (tw_kernels_check() < 0)
+        return -1;
     if (beams < 0)
         return length_penalty == 1 && early_stopping == 0
                    ? 0

@@ -20,6 +20,7 @@
 #include "stream/block.h"
 #include "stream/json.h"
 #include "stream/output.h"
+#include "tensor/kernels/kernels.h"
 #include "text/options.h"
 #include "text/tokenizer.h"
 
@@ -395,6 +396,8 @@ static int close_run(run *run, int status)
 /* What the option table cannot say. */
 static int check_usage(void)
 {
+    if (tw_kernels_check() < 0)
+        return -1;
     const char *shown = html ? "--html" : "--color";
     if (per_record + color + as_json + !!html > 1)
         return tw_fail("--json, --per-record, --color and --html exclude each other");

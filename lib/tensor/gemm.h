@@ -20,6 +20,7 @@ void tw_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, f
 /* What computes products: our own kernels, or OpenBLAS, whose bits depend on the processor, the
  * threads and the library. */
 typedef enum tw_gemm_backend { TW_GEMM_OWN, TW_GEMM_OPENBLAS } tw_gemm_backend;
+#define TW_GEMM_NAMES "own|openblas"
 void tw_gemm_use(tw_gemm_backend backend);
 
 /* Bytes of scratch memory that products take on each thread. */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "core/option.h"
+#include "tensor/gemm.h"
 #include "train/schedule.h"
 
 /* The options that training programs share, beside those of core/common.h. A program
@@ -20,6 +21,7 @@ typedef struct tw_train_options {
     int64_t eval_every, patience; /* 0: never */
     int64_t save_every;           /* 0: only when interrupted */
     bool resume;
+    int gemm; /* tw_gemm_backend */
 } tw_train_options;
 
 /* clang-format off */
@@ -53,7 +55,10 @@ typedef struct tw_train_options {
      TW_OPTION_RUNTIME},                                                                           \
     {"resume", 0, TW_FLAG, &(o).resume, NULL,                                                      \
      "go on from the checkpoint of an interrupted run, if there is one", 0, 0, NULL,               \
-     TW_OPTION_RUNTIME}
+     TW_OPTION_RUNTIME},                                                                           \
+    {"gemm", 0, TW_CHOICE, &(o).gemm, NULL,                                                        \
+     "what computes matrix products: our own kernels, or OpenBLAS, whose results are the same "    \
+     "only on the same processor, library and number of threads", 0, 0, TW_GEMM_NAMES, 0}
 /* clang-format on */
 
 /* Updates of a run over `items` records: steps, or what epochs takes, rounded up. */
