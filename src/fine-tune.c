@@ -387,6 +387,7 @@ static void prepare(run *run)
 {
     tw_learner *learner = &run->learner;
     learner->tape = tw_tape_new(true);
+    tw_tape_recompute(learner->tape, train.recompute);
     learner->frozen_tape = tw_tape_new(false);
     learner->token_weight = (tw_token_weight)token_weight;
     learner->reward_scale = reward_scale;

@@ -302,6 +302,7 @@ static void prepare(run *run)
 {
     uint64_t seed = (uint64_t)common.seed;
     tw_aligner_init(&run->learning, run->guidance, seed, (size_t)group_size, true);
+    tw_tape_recompute(run->learning.tape, train.recompute);
     tw_aligner_init(&run->measuring, run->guidance, seed, 0, false);
     tw_order_init(&run->order, seed, run->train_count);
     run->visits = tw_alloc((size_t)train.batch_size, sizeof *run->visits);

@@ -103,7 +103,8 @@ static void add_others(const tw_config *config, bool attends_twice, stack *stack
     outputs += config->gated ? config->intermediate_size : 0;
     stack->others = stack->layers * outputs;
     stack->sums = stack->layers * parts * w;
-    stack->notes = stack->layers * (2 * parts + 2 + (parts - 1) * config->heads);
+    const size_t norms = config->head_norms ? config->heads + config->kv_heads : 0;
+    stack->notes = stack->layers * (2 * parts + 2 + (parts - 1) * config->heads + norms);
 }
 
 typedef struct shape {
@@ -135,22 +136,65 @@ static shape shape_of(const tw_model *model)
     return shape;
 }
 
-/* What a row of a stack keeps for the backward pass: outputs of all layers, before them the
- * embedding, behind them the final norm. */
-static size_t recorded(const tw_config *config, const stack *stack, const shape *shape)
+/* Outputs and notes of all layers for a row. */
+static size_t all_layers(const stack *stack, const shape *shape)
+{
+    return stack->linear + stack->others + stack->notes + shape->narrow;
+}
+
+/* What a row of a stack keeps for the backward pass: outputs of all layers, or, if they are
+ * recomputed, their last ones alone; before them the embedding, behind them the final norm. */
+static size_t recorded(const tw_config *config, const stack *stack, const shape *shape,
+                       bool recompute)
 {
     /* RoBERTa's embeddings are three, added and normalised. */
     const size_t ends = (config->token_types > 0 ? 7 : 2) * config->hidden_size;
-    return stack->layers == 0
-               ? 0
-               : stack->linear + stack->others + stack->notes + ends + shape->fixed + shape->narrow;
+    if (stack->layers == 0)
+        return 0;
+    return ends + shape->fixed +
+           (recompute ? stack->layers * config->hidden_size : all_layers(stack, shape));
 }
 
-/* The gradients of these. */
-static size_t gradients(const tw_config *config, const stack *stack)
+static size_t larger(size_t a, size_t b)
 {
-    const size_t ends = (config->token_types > 0 ? 5 : 2) * config->hidden_size;
-    return stack->layers == 0 ? 0 : stack->linear + stack->others - stack->sums + ends;
+    return a > b ? a : b;
+}
+
+/* Gradients that a row keeps until the end: of all layers' inputs, and of the final norm. */
+static size_t kept_gradients(const tw_config *config, const stack *stack)
+{
+    return stack->layers == 0 ? 0 : (stack->layers + 1) * config->hidden_size;
+}
+
+/* What a row takes while the backward pass is in one layer: its gradients, and all of it anew if it
+ * is recomputed; or in RoBERTa's embeddings. */
+static size_t in_a_layer(const tw_config *config, const stack *stack, const shape *shape,
+                         bool recompute)
+{
+    if (stack->layers == 0)
+        return 0;
+    const size_t gradients = stack->linear + stack->others - stack->sums;
+    return larger((gradients + (recompute ? all_layers(stack, shape) : 0)) / stack->layers,
+                  config->token_types > 0 ? 4 * config->hidden_size : 0);
+}
+
+/* Floats of a pass with its backward pass; target: floats of a gathered row. */
+static size_t with_gradients(const tw_config *config, const shape *shape, const tw_rows *rows,
+                             size_t target, const tw_pass_kind *kind)
+{
+    const bool recompute = kind->recompute;
+    const size_t keys = config->layers ? shape->cross / config->layers : 0;
+    const size_t kept = rows->text * recorded(config, &shape->text, shape, recompute) +
+                        rows->source * (recorded(config, &shape->source, shape, recompute) +
+                                        (recompute ? 0 : shape->cross)) +
+                        rows->targets * (target + 1);
+    const size_t decoder = rows->text * in_a_layer(config, &shape->text, shape, recompute) +
+                           rows->source * keys * (recompute ? 2 : 1);
+    const size_t encoder = rows->source * in_a_layer(config, &shape->source, shape, recompute);
+    const size_t returned = rows->text * kept_gradients(config, &shape->text) +
+                            rows->source * kept_gradients(config, &shape->source) +
+                            rows->targets * target + larger(decoder, encoder);
+    return kept + larger(returned, kind->at_end / sizeof(float));
 }
 
 /* What is held of a row with nothing recorded: a layer's input and what is made of it. */
@@ -162,15 +206,10 @@ static size_t held(const tw_config *config, const stack *stack, const shape *sha
                : config->hidden_size + outputs / stack->layers + shape->fixed + shape->adapting;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Ops themselves, and what is rounded up. */
 static size_t overhead(const tw_config *config, bool recording)
 {
-    return (recording ? config->layers + config->encoder_layers : 1) * (12 << 10);
+    return (recording ? config->layers + config->encoder_layers : 1) * (16 << 10);
 }
 
 size_t tw_model_activation_bytes(const tw_model *model, const tw_rows *rows, tw_pass_kind kind)
@@ -183,12 +222,7 @@ size_t tw_model_activation_bytes(const tw_model *model, const tw_rows *rows, tw_
     const size_t at_end = kind.at_end / sizeof(float);
     size_t values = 0;
     if (kind.recording) {
-        const size_t returned = rows->text * gradients(config, &shape.text) +
-                                rows->source * (gradients(config, &shape.source) + shape.cross) +
-                                rows->targets * target;
-        values = rows->text * recorded(config, &shape.text, &shape) +
-                 rows->source * (recorded(config, &shape.source, &shape) + shape.cross) +
-                 rows->targets * (target + 1) + larger(returned, at_end);
+        values = with_gradients(config, &shape, rows, target, &kind);
     } else {
         const size_t text = held(config, &shape.text, &shape);
         const size_t keys = config->layers ? shape.cross / config->layers : 0;

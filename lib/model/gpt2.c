@@ -29,17 +29,31 @@ static tw_tensor *mlp(const tw_config *config, const gpt2_layer *layer, tw_tape 
     return tw_linear(tape, x, layer->proj_weight, layer->proj_bias, TW_IN_OUT);
 }
 
+typedef struct pass {
+    const tw_config *config;
+    const gpt2_layer *layers;
+    tw_tape *tape;
+    const tw_batch *batch;
+} pass;
+
+static tw_tensor *run_layer(const void *context, size_t index, tw_tensor *x)
+{
+    const pass *pass = context;
+    const gpt2_layer *layer = &pass->layers[index];
+    tw_tape *tape = pass->tape;
+    x = tw_add(tape, x, attend(pass->config, layer, index, tape, x, pass->batch));
+    return tw_add(tape, x, mlp(pass->config, layer, tape, x));
+}
+
 tw_tensor *tw_gpt2_forward(const tw_model *model, tw_tape *tape, const tw_batch *batch)
 {
     const tw_config *config = &model->config;
     const gpt2 *gpt2 = model->state;
-    tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
+    pass *pass = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *pass);
+    *pass = (struct pass){config, gpt2->layers, tape, batch};
+    tw_layer layer = {run_layer, pass, 0, tw_arena_now(tw_tape_arena(tape)), NULL};
     tw_tensor *x = tw_embedding(tape, gpt2->wte, gpt2->wpe, batch);
-    for (size_t i = 0; i < config->layers; i++) {
-        const gpt2_layer *layer = &gpt2->layers[i];
-        x = tw_add(tape, x, attend(config, layer, i, tape, x, batch));
-        x = tw_add(tape, x, mlp(config, layer, tape, x));
-        x = tw_tape_keep(tape, mark, x);
-    }
+    for (; layer.index < config->layers; layer.index++)
+        x = tw_tape_layer(tape, &layer, x);
     return tw_layer_norm(tape, x, gpt2->ln_f_gain, gpt2->ln_f_bias, config->norm_epsilon);
 }

@@ -10,6 +10,7 @@ typedef struct pass {
     tw_tape *tape;
     const tw_batch *batch;
     const tw_rotation *rotation;
+    const llama_layer *layers;
 } pass;
 
 static tw_tensor *linear(const pass *pass, tw_tensor *x, const llama_linear *linear)
@@ -54,19 +55,24 @@ static tw_tensor *mlp(const pass *pass, const llama_layer *layer, tw_tensor *x)
     return linear(pass, tw_gated_silu(pass->tape, gate, up), &layer->down);
 }
 
+static tw_tensor *run_layer(const void *context, size_t index, tw_tensor *x)
+{
+    const pass *pass = context;
+    const llama_layer *layer = &pass->layers[index];
+    x = tw_add(pass->tape, x, attend(pass, layer, index, x));
+    return tw_add(pass->tape, x, mlp(pass, layer, x));
+}
+
 tw_tensor *tw_llama_forward(const tw_model *model, tw_tape *tape, const tw_batch *batch)
 {
     const tw_config *config = &model->config;
     const llama *llama = model->state;
-    pass pass = {config, tape, batch, NULL};
-    pass.rotation = tw_rotation_of(tape, llama->frequencies, config->head_size / 2, batch);
-    tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
+    pass *pass = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *pass);
+    *pass = (struct pass){config, tape, batch, NULL, llama->layers};
+    pass->rotation = tw_rotation_of(tape, llama->frequencies, config->head_size / 2, batch);
+    tw_layer layer = {run_layer, pass, 0, tw_arena_now(tw_tape_arena(tape)), NULL};
     tw_tensor *x = tw_embedding(tape, llama->embedding, NULL, batch);
-    for (size_t i = 0; i < config->layers; i++) {
-        const llama_layer *layer = &llama->layers[i];
-        x = tw_add(tape, x, attend(&pass, layer, i, x));
-        x = tw_add(tape, x, mlp(&pass, layer, x));
-        x = tw_tape_keep(tape, mark, x);
-    }
-    return norm(&pass, x, llama->norm);
+    for (; layer.index < config->layers; layer.index++)
+        x = tw_tape_layer(tape, &layer, x);
+    return norm(pass, x, llama->norm);
 }

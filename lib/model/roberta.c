@@ -10,6 +10,7 @@ typedef struct pass {
     tw_tape *tape;
     const tw_batch *batch;
     bool causal;
+    const roberta_layer *layers;
 } pass;
 
 static tw_tensor *linear(const pass *pass, tw_tensor *x, const roberta_linear *linear)
@@ -73,19 +74,25 @@ static tw_tensor *mlp(const pass *pass, const roberta_layer *layer, tw_tensor *x
     return linear(pass, x, &layer->down);
 }
 
+static tw_tensor *run_layer(const void *context, size_t index, tw_tensor *x)
+{
+    const pass *pass = context;
+    const roberta_layer *layer = &pass->layers[index];
+    x = norm(pass, tw_add(pass->tape, x, attend(pass, layer, index, x)), &layer->attention_norm);
+    return norm(pass, tw_add(pass->tape, x, mlp(pass, layer, x)), &layer->mlp_norm);
+}
+
 tw_tensor *tw_roberta_states(const tw_model *model, tw_tape *tape, const tw_batch *batch,
                              size_t layers)
 {
     const roberta *roberta = model->state;
-    const pass pass = {&model->config, tape, batch, !model->architecture->masked};
-    tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
-    tw_tensor *x = tw_tape_keep(tape, mark, embed(&pass, roberta));
-    for (size_t i = 0; i < layers; i++) {
-        const roberta_layer *layer = &roberta->layers[i];
-        x = norm(&pass, tw_add(tape, x, attend(&pass, layer, i, x)), &layer->attention_norm);
-        x = norm(&pass, tw_add(tape, x, mlp(&pass, layer, x)), &layer->mlp_norm);
-        x = tw_tape_keep(tape, mark, x);
-    }
+    pass *pass = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *pass);
+    *pass =
+        (struct pass){&model->config, tape, batch, !model->architecture->masked, roberta->layers};
+    tw_layer layer = {run_layer, pass, 0, tw_arena_now(tw_tape_arena(tape)), NULL};
+    tw_tensor *x = tw_tape_keep(tape, layer.mark, embed(pass, roberta));
+    for (; layer.index < layers; layer.index++)
+        x = tw_tape_layer(tape, &layer, x);
     return x;
 }
 

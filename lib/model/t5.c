@@ -12,6 +12,7 @@ typedef struct pass {
     tw_tensor *source; /* the encoder's output; NULL in the encoder itself, and in decoding
                           where the cache has what is needed of it */
     bool is_encoder;
+    const t5_stack *stack;
 } pass;
 
 static tw_tensor *linear(const pass *pass, tw_tensor *x, tw_tensor *weight)
@@ -63,26 +64,32 @@ static tw_tensor *feed(const pass *pass, const t5_feed *layer, tw_tensor *x)
     return linear(pass, h, layer->out);
 }
 
+static tw_tensor *run_layer(const void *context, size_t index, tw_tensor *x)
+{
+    const pass *pass = context;
+    const t5_layer *layer = &pass->stack->layers[index];
+    x = tw_add(pass->tape, x, self_attend(pass, &layer->self, index, x));
+    if (!pass->is_encoder)
+        x = tw_add(pass->tape, x, cross_attend(pass, &layer->cross, index, x));
+    return tw_add(pass->tape, x, feed(pass, &layer->feed, x));
+}
+
 static tw_tensor *run(const tw_model *model, tw_tape *tape, const tw_batch *batch,
                       const t5_stack *stack, tw_tensor *source)
 {
     const t5 *t5 = model->state;
-    pass pass = {.config = &model->config, .tape = tape, .batch = batch, .source = source};
-    pass.is_encoder = stack == &t5->encoder;
-    tw_buckets rule = {model->config.max_distance, pass.is_encoder};
-    tw_arena_mark first = tw_arena_now(tw_tape_arena(tape));
-    pass.relative = tw_relative_of(tape, stack->relative, rule, batch);
-    tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
+    const tw_arena_mark first = tw_arena_now(tw_tape_arena(tape));
+    pass *pass = tw_arena_alloc(tw_tape_arena(tape), 1, sizeof *pass);
+    *pass = (struct pass){.config = &model->config, .tape = tape, .batch = batch, .stack = stack};
+    pass->source = source;
+    pass->is_encoder = stack == &t5->encoder;
+    const tw_buckets rule = {model->config.max_distance, pass->is_encoder};
+    pass->relative = tw_relative_of(tape, stack->relative, rule, batch);
+    tw_layer layer = {run_layer, pass, 0, tw_arena_now(tw_tape_arena(tape)), source};
     tw_tensor *x = tw_embedding(tape, t5->embedding, NULL, batch);
-    for (size_t i = 0; i < stack->count; i++) {
-        const t5_layer *layer = &stack->layers[i];
-        x = tw_add(tape, x, self_attend(&pass, &layer->self, i, x));
-        if (!pass.is_encoder)
-            x = tw_add(tape, x, cross_attend(&pass, &layer->cross, i, x));
-        x = tw_add(tape, x, feed(&pass, &layer->feed, x));
-        x = tw_tape_keep(tape, mark, x);
-    }
-    return tw_tape_keep(tape, first, norm(&pass, x, stack->norm));
+    for (; layer.index < stack->count; layer.index++)
+        x = tw_tape_layer(tape, &layer, x);
+    return tw_tape_keep(tape, first, norm(pass, x, stack->norm));
 }
 
 tw_tensor *tw_t5_forward(const tw_model *model, tw_tape *tape, const tw_batch *batch)

@@ -36,7 +36,7 @@ int tw_plan_weights(tw_plan *plan, const tw_model *model, tw_use use)
 void tw_plan_pass(tw_plan *plan, const tw_model *model, const tw_plan_pass_size *size)
 {
     const size_t logits = size->logits ? tw_model_logit_bytes(model) : 0;
-    const tw_pass_kind kind = {size->recording, size->per_target, logits};
+    const tw_pass_kind kind = {size->recording, size->per_target, logits, size->recompute};
     tw_plan_add(plan, TW_PLAN_ACTIVATIONS,
                 tw_model_activation_bytes(model, &size->rows, kind) - logits);
     tw_plan_add(plan, TW_PLAN_LOGITS, logits);

@@ -16,7 +16,7 @@ typedef struct tw_plan_pass_size {
     size_t per_target; /* tw_pass_kind */
     size_t longest;    /* tokens of a sequence */
     bool logits;       /* of the vocabulary are computed of the targets */
-    bool recording;
+    bool recording, recompute;
 } tw_plan_pass_size;
 
 void tw_plan_pass(tw_plan *plan, const tw_model *model, const tw_plan_pass_size *size);

@@ -37,21 +37,21 @@ static void layer_norm_backward(tw_tape *tape, void *args)
     if (!op->y->dx)
         return;
     size_t n = op->x->width, rows = op->x->rows, blocks = (rows + BLOCK - 1) / BLOCK;
-    float *parts = tw_arena_zero(tw_tape_arena(tape), blocks * 2 * n, sizeof *parts);
     bool fresh = false;
     float *dx = op->x->wants_dx ? tw_gradient(tape, op->x, &fresh) : NULL;
+    const tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
+    float *parts = tw_arena_zero(tw_tape_arena(tape), blocks * 2 * n, sizeof *parts);
 #pragma omp parallel for if (tw_worth_threads(rows * n))
     for (size_t b = 0; b < blocks; b++) {
         size_t last = (b + 1) * BLOCK < rows ? (b + 1) * BLOCK : rows;
         for (size_t r = b * BLOCK; r < last; r++)
             backward_row(op, r, dx, fresh, parts + b * 2 * n, parts + b * 2 * n + n);
     }
-    if (!op->gain->wants_dx)
-        return;
-    for (size_t b = 0; b < blocks; b++) {
+    for (size_t b = 0; op->gain->wants_dx && b < blocks; b++) {
         tw_row_axpy(op->gain->dx, parts + b * 2 * n, n, 1);
         tw_row_axpy(op->bias->dx, parts + b * 2 * n + n, n, 1);
     }
+    tw_arena_reset(tw_tape_arena(tape), mark);
 }
 
 tw_tensor *tw_layer_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, tw_tensor *bias,

@@ -37,9 +37,10 @@ static void rms_norm_backward(tw_tape *tape, void *args)
         return;
     size_t n = op->gain->width, rows = rows_of(op->x, op->gain);
     size_t blocks = (rows + BLOCK - 1) / BLOCK;
-    float *parts = tw_arena_zero(tw_tape_arena(tape), blocks * n, sizeof *parts);
     bool fresh = false;
     float *dx = op->x->wants_dx ? tw_gradient(tape, op->x, &fresh) : NULL;
+    const tw_arena_mark mark = tw_arena_now(tw_tape_arena(tape));
+    float *parts = tw_arena_zero(tw_tape_arena(tape), blocks * n, sizeof *parts);
 #pragma omp parallel for if (tw_worth_threads(rows * n))
     for (size_t b = 0; b < blocks; b++) {
         size_t last = (b + 1) * BLOCK < rows ? (b + 1) * BLOCK : rows;
@@ -48,6 +49,7 @@ static void rms_norm_backward(tw_tape *tape, void *args)
     }
     for (size_t b = 0; op->gain->wants_dx && b < blocks; b++)
         tw_row_axpy(op->gain->dx, parts + b * n, n, 1);
+    tw_arena_reset(tw_tape_arena(tape), mark);
 }
 
 tw_tensor *tw_rms_norm(tw_tape *tape, tw_tensor *x, tw_tensor *gain, float epsilon)

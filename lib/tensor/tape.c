@@ -10,7 +10,7 @@ typedef struct node {
 } node;
 
 struct tw_tape {
-    bool recording;
+    bool recording, recompute;
     tw_arena *arena;
     node *nodes;
     size_t count, capacity;
@@ -94,10 +94,84 @@ float *tw_gradient(tw_tape *tape, tw_tensor *tensor, bool *fresh)
     return tensor->dx;
 }
 
-void tw_backward(tw_tape *tape)
+/* Until `first` nodes are left. */
+static void replay(tw_tape *tape, size_t first)
 {
-    while (tape->count > 0) {
+    while (tape->count > first) {
         tape->count--;
         tape->nodes[tape->count].backward(tape, tape->nodes[tape->count].args);
     }
+}
+
+void tw_backward(tw_tape *tape)
+{
+    replay(tape, 0);
+}
+
+void tw_tape_recompute(tw_tape *tape, bool recompute)
+{
+    tape->recompute = recompute;
+}
+
+/* A recorded layer. */
+typedef struct recorded {
+    tw_layer layer;
+    tw_tensor *x, *y;
+    size_t first; /* its first node, if it is not recomputed */
+    bool recompute;
+} recorded;
+
+/* What outlives the layer's gradients has its own before them. */
+static void make_gradient(tw_tape *tape, tw_tensor *tensor)
+{
+    bool fresh = false;
+    if (!tensor || !tensor->wants_dx)
+        return;
+    float *dx = tw_gradient(tape, tensor, &fresh);
+    if (fresh)
+        memset(dx, 0, tensor->rows * tensor->width * sizeof *dx);
+}
+
+static void layer_backward(tw_tape *tape, void *args)
+{
+    const recorded *op = args;
+    if (!op->y->dx) {
+        tape->count = op->recompute ? tape->count : op->first;
+        return;
+    }
+    make_gradient(tape, op->x);
+    make_gradient(tape, op->layer.outer);
+    const tw_arena_mark mark = tw_arena_now(tape->arena);
+    size_t first = op->first;
+    if (op->recompute) {
+        first = tape->count;
+        tw_tensor *again = op->layer.run(op->layer.context, op->layer.index, op->x);
+        again->dx = op->y->dx;
+    }
+    replay(tape, first);
+    tw_arena_reset(tape->arena, mark);
+}
+
+/* The layer's output alone, with nothing recorded. */
+static tw_tensor *compute_once(tw_tape *tape, const tw_layer *layer, tw_tensor *x)
+{
+    const bool recording = tape->recording;
+    const tw_arena_mark mark = recording ? tw_arena_now(tape->arena) : layer->mark;
+    tape->recording = false;
+    tw_tensor *y = tw_tape_keep(tape, mark, layer->run(layer->context, layer->index, x));
+    tape->recording = recording;
+    y->wants_dx = recording;
+    return y;
+}
+
+tw_tensor *tw_tape_layer(tw_tape *tape, const tw_layer *layer, tw_tensor *x)
+{
+    if (!tape->recording)
+        return compute_once(tape, layer, x);
+    recorded *op = tw_arena_alloc(tape->arena, 1, sizeof *op);
+    *op = (recorded){*layer, x, NULL, tape->count, tape->recompute};
+    op->y = tape->recompute ? compute_once(tape, layer, x)
+                            : layer->run(layer->context, layer->index, x);
+    tw_tape_push(tape, layer_backward, op);
+    return op->y;
 }

@@ -21,7 +21,8 @@ typedef struct tw_train_options {
     int64_t eval_every, patience; /* 0: never */
     int64_t save_every;           /* 0: only when interrupted */
     bool resume;
-    int gemm; /* tw_gemm_backend */
+    int gemm;       /* tw_gemm_backend */
+    bool recompute; /* tw_tape_recompute */
 } tw_train_options;
 
 /* clang-format off */
@@ -56,6 +57,9 @@ typedef struct tw_train_options {
     {"resume", 0, TW_FLAG, &(o).resume, NULL,                                                      \
      "go on from the checkpoint of an interrupted run, if there is one", 0, 0, NULL,               \
      TW_OPTION_RUNTIME},                                                                           \
+    {"recompute", 0, TW_FLAG, &(o).recompute, NULL,                                                \
+     "keep one layer's activations at a time and compute the others again in the backward pass: "  \
+     "less memory, a third more time, the same result", 0, 0, NULL, TW_OPTION_RUNTIME},            \
     {"gemm", 0, TW_CHOICE, &(o).gemm, NULL,                                                        \
      "what computes matrix products: our own kernels, or OpenBLAS, whose results are the same "    \
      "only on the same processor, library and number of threads", 0, 0, TW_GEMM_NAMES, 0}

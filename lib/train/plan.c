@@ -158,7 +158,8 @@ int tw_plan_alignment(tw_plan *plan, const tw_alignment_run *run)
 {
     const tw_model *model = run->guidance->model;
     tw_plan_pass_size pass = {.per_target = tw_guidance_target_bytes(run->guidance),
-                              .recording = true};
+                              .recording = true,
+                              .recompute = run->train->recompute};
     tw_batch_size *sizes = sizes_of_groups(model, run->groups, run->count, run->group_size);
     tw_batch_size most = tw_largest_batch(sizes, run->count, run->train, run->seed);
     free(sizes);

@@ -125,12 +125,17 @@ int tw_policy_plan(const tw_model *policy, const tw_policy_options *options,
                    const tw_policy_run *run, size_t available, tw_plan *plan)
 {
     const bool validates = run->valid && run->valid->count > 0;
-    const tw_plan_advice advice = {"a smaller --batch-size with a larger --accumulate",
-                                   policy->path && !policy->lora ? "--lora" : NULL};
+    const tw_plan_advice advice = {
+        run->train->recompute ? "a smaller --batch-size with a larger --accumulate"
+                              : "--recompute, or a smaller --batch-size with a larger --accumulate",
+        policy->path && !policy->lora ? "--lora" : NULL};
     tw_batch_size *sizes = sizes_of(policy, run->data, &run->use);
     const tw_batch_size batch = tw_largest_batch(sizes, run->data->count, run->train, run->seed);
-    const tw_plan_pass_size pass = {
-        .rows = batch.rows, .longest = batch.longest, .logits = true, .recording = true};
+    const tw_plan_pass_size pass = {.rows = batch.rows,
+                                    .longest = batch.longest,
+                                    .logits = true,
+                                    .recording = true,
+                                    .recompute = run->train->recompute};
     free(sizes);
     tw_plan_begin(plan, NULL);
     if (tw_plan_training(plan, policy, use_of(policy), validates) < 0)

@@ -166,6 +166,22 @@ tune() { # as command_to, and runs it
     [ "$(jq -n --slurpfile a log.jsonl --slurpfile b other.jsonl '$a[-1].entropy < $b[-1].entropy')" = true ]
 }
 
+@test "--recompute and other numbers of threads give the same bytes, with every architecture" {
+    local folder
+    for folder in gpt2 llama/qwen3 t5/v11 causal-roberta/tiny; do
+        rm -rf out again
+        fine-tune -q -m "$FIXTURES/$folder" -o out "${small[@]}" -j 1 --steps 3 train.jsonl
+        fine-tune -q -m "$FIXTURES/$folder" -o again "${small[@]}" -j 3 --steps 3 --recompute train.jsonl
+        cmp out/model.safetensors again/model.safetensors
+    done
+    rm -rf out again
+    fine-tune -q -m "$model" -o out --lora 4 "${small[@]}" --steps 3 train.jsonl
+    fine-tune -q -m "$model" -o again --lora 4 "${small[@]}" --steps 3 --recompute train.jsonl
+    cmp out/adapter_model.safetensors again/adapter_model.safetensors
+    run fine-tune -m "$model" -o other "${small[@]}" --steps 1 --gemm openblas train.jsonl
+    ((status == 0))
+}
+
 @test "killed at any step and resumed: the same bytes, for every objective" {
     for objective in "${objectives[0]}" "${objectives[5]}" "${objectives[7]}"; do
         options=(--steps 40 --valid train.jsonl --eval-every 10)

@@ -76,7 +76,8 @@ huge() {
     # Longer batches than any machine holds; the last that fits is not far from what is free.
     smaller='a smaller --batch-size with a larger --accumulate takes less'
     local batch=(-b 1048576 --steps 1 --max-completion-tokens 60)
-    jq -c '.completion = (.prompt + " ") * 40 | .samples[].text = .completion' train.jsonl >long.jsonl
+    jq -c '.completion = (.prompt + " ") * 40 | .completion as $long |
+        .samples |= [to_entries[] | .value.text = "\(.key) \($long)" | .value]' train.jsonl >long.jsonl
     refused 1 "$smaller" fine-tune -q -m policy -o out "${batch[@]}" long.jsonl
     refused 1 "$smaller" learn-guidance -q -i policy -o out "${batch[@]}" --eval-every 0 long.jsonl
 }
