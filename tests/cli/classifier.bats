@@ -171,10 +171,10 @@ refused() { refused_as "$@"; }
     learn-guidance -q -i "$FIXTURES/gpt2" -o guidance --aggregate sum --head-size 8 --steps 5 ranked.zst
     score -q --metrics pairwise -g guidance ranked.zst | jq -e '.metrics.pairwise.mean > 0'
     # As in the paper, a step on one record: 64 groups of 5 of its 16 prompts.
-    zstdcat ranked.zst | head -1 | learn-guidance -q -i guidance -o guidance --valid-fraction 0 \
+    zstdcat ranked.zst | head -1 | learn-guidance -q -i guidance -o again --valid-fraction 0 \
         --group-size 5 --batch-size 64 --steps 1
     jq -nc 'range(4) | {id: ., prompt: ""}' >prompts
-    fine-tune -q -m "$FIXTURES/gpt2" -g guidance --objective reinforce --entropy 0.125 --top-k 256 \
+    fine-tune -q -m "$FIXTURES/gpt2" -g again --objective reinforce --entropy 0.125 --top-k 256 \
         --max-new-tokens 5 --steps 2 -o policy prompts
     sample -q -m policy -k 3 --max-new-tokens 5 --min-new-tokens 5 prompts |
         score -q --metrics classifierAccuracy "${judge[@]}" | jq -e '.records == 4'
