@@ -26,14 +26,14 @@ stop() { # SIGNAL-NUMBER
 }
 
 run_stoppable() { # COMMAND...: its status; standard input stays what it is
-    local status=0
+    local result=0
     trap 'stop 2' INT
     trap 'stop 15' TERM
     trap 'stop 1' HUP
     "$@" <&0 &
-    wait "$!" || status=$?
+    wait "$!" || result=$?
     trap - INT TERM HUP
-    return "$status"
+    return "$result"
 }
 
 # The program that reads and writes streams as all programs do.

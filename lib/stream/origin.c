@@ -33,8 +33,17 @@ static json_t **hold(json_t **to, const json_t *json)
     return to;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 tw_origin *tw_origin_new(const char *text, size_t length, const json_t *json, json_t *samples)
 {
+    while (is_blank(*text))
+        text++, length--;
+    while (is_blank(text[length - 1]))
+        length--;
     const size_t count = count_members(json, samples);
     tw_origin *origin =
         tw_realloc(NULL, sizeof *origin + count * sizeof *origin->values + length + 1, 1);
@@ -130,6 +139,11 @@ static int put_object(splice *splice, const char *text, json_t *object, json_t *
             return -1;
         at = json_object_iter_next(object, at);
         kept++;
+    }
+    if (kept == 0 && at) { /* not `{ "new":1}` out of `{ }` */
+        if (splice->from <= text)
+            copy_to(splice, text + 1);
+        splice->from = member.end;
     }
     copy_to(splice, member.end);
     return put_new(splice, object, at, kept);

@@ -12,8 +12,8 @@
  * not noticed. */
 typedef struct tw_origin tw_origin;
 
-/* Copies text[length], the JSON object that json was read from. Holds references to the
- * members of json and of the objects in samples (an array in it, or NULL). */
+/* Copies text[length], the JSON object that json was read from, but for blanks around it. Holds
+ * references to the members of json and of the objects in samples (an array in it, or NULL). */
 tw_origin *tw_origin_new(const char *text, size_t length, const json_t *json, json_t *samples);
 void tw_origin_free(tw_origin *origin); /* accepts NULL */
 

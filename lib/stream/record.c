@@ -121,16 +121,12 @@ static void keep_long_id(json_t *json, const char *text)
         json_object_set_new(json, "id", json_stringn(digits, length));
 }
 
-/* Keeps the line's text, without blanks around it. */
 static void keep_origin(tw_record *record, const char *line, size_t length)
 {
-    const size_t before = strspn(line, " \t\r");
-    while (length > before && strchr(" \t\r", line[length - 1]))
-        length--;
     json_t *samples = json_object_get(record->json, "samples");
-    keep_long_id(record->json, line + before);
-    record->origin = tw_origin_new(line + before, length - before, record->json,
-                                   json_is_array(samples) ? samples : NULL);
+    keep_long_id(record->json, line + strspn(line, " \t\r"));
+    record->origin =
+        tw_origin_new(line, length, record->json, json_is_array(samples) ? samples : NULL);
 }
 
 /* As tw_reader_name says it, but living as long as the records. */

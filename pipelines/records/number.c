@@ -17,8 +17,7 @@ static char *numbered(const char *line, size_t *length, uint64_t number)
     json_t *json = strncmp(line, "{\"id\":", 6) == 0 ? NULL : tw_json_parse(line, *length, &error);
     char *text = NULL;
     if (json_is_object(json) && !json_object_get(json, "id")) {
-        const size_t before = strspn(line, " \t\r");
-        tw_origin *origin = tw_origin_new(line + before, *length - before, json, NULL);
+        tw_origin *origin = tw_origin_new(line, *length, json, NULL);
         json_object_set_new(json, "id", json_integer((json_int_t)number));
         text = tw_origin_text(origin, json, length);
         tw_origin_free(origin);

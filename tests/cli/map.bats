@@ -127,17 +127,119 @@ END
     head -c 5000 records.zst >cut.zst
     run "$PIPELINES/map" touch ran <cut.zst
     [[ $status -eq 1 && $output == *'the input is damaged'* ]]
-    head -c 5000 records >short
-    run "$PIPELINES/map" touch ran <short
-    [[ $status -eq 1 && $output == *'ends inside a line'* ]]
     [[ ! -e ran ]]
+}
+
+# plain N: N records without id
+plain() { seq 1 "$1" | jq -c '{prompt: ("p" * (. % 7 + 1)), completion: "p", samples: [{text: "p"}, {text: "q\(.)"}]}'; }
+
+@test "small sets: shards of any size, the same bytes" {
+    plain 40 >few
+    rank -q --by rouge1 -o whole few
+    JOBS=2 "$PIPELINES/map" "$BIN/rank" -q --by rouge1 <few | cmp - whole
+    [[ $(tail -n +2 map.joblog | wc -l) -ge 2 ]] # both jobs had work
+    plain 1100 | zstd -q >many.zst
+    rank -q --by rouge1 -o whole many.zst
+    for shard in 1000 300 7; do
+        SHARD=$shard JOBS=2 "$PIPELINES/map" "$BIN/rank" -q --by rouge1 <many.zst | cmp - whole
+    done
+    SHARD=300 JOBS=2 "$PIPELINES/map" "$BIN/rank" -q --plain --by rouge1 <many.zst |
+        cmp - <(zstdcat whole)
+    SHARD=300 "$PIPELINES/map" jq -c . < <(zstdcat many.zst) | jq -c 'del(.id)' | cmp - <(zstdcat many.zst)
+}
+
+@test "what is harmless, and what nests deeply, is read as one process reads it" {
+    plain 1000 >in
+    { sed -n '1,530p' in; printf '\n \t\n\xef\xbb\xbf'; sed -n '531p' in; } >odd
+    { printf '{"prompt":"p","samples":[{"text":""}],"x":'; printf '[%.0s' {1..400}; printf ']%.0s' {1..400}; echo '}'; } >>odd
+    echo '{"samples":[{"text":"" }],"big":18446744073709551615,"x":1.10 }  ' >>odd
+    { sed -n '532,$p' in | sed 's/$/\r/'; printf '{"samples":[{"text":"a"}]}'; } >>odd
+    rank -q --by length -o whole odd
+    [[ $(zstdcat whole | wc -l) -eq 1003 ]]
+    for shard in 512 100; do
+        SHARD=$shard JOBS=2 "$PIPELINES/map" "$BIN/rank" -q --by length <odd | cmp - whole
+        zstd -q -c odd | SHARD=$shard JOBS=2 "$PIPELINES/map" "$BIN/rank" -q --by length | cmp - whole
+    done
+}
+
+@test "--max-errors holds for all shards together" {
+    plain 1200 | sed -e '3s/.*/[]/' -e '4s/.*//' -e '600s/.*/{"samples":7}/' -e '1100s/.*/nonsense/' >in
+    rank -q --by length --max-errors 3 -o whole in
+    for shard in 512 100; do
+        SHARD=$shard JOBS=2 "$PIPELINES/map" "$BIN/rank" -q --by length --max-errors 3 <in | cmp - whole
+        SHARD=$shard JOBS=2 run "$PIPELINES/map" -o out "$BIN/rank" -q --by length --max-errors=2 <in
+        [[ $status -eq 1 && ! -e out ]]
+        [[ $output == *'map: 3 bad records, more than --max-errors 2; nothing was written' ]]
+    done
+    run "$PIPELINES/map" sh -c 'rank --by length --max-errors 3' <in
+    [[ $status -eq 2 && $output == *'give --max-errors to PROGRAM itself' ]]
+}
+
+@test "HOSTS: this machine is :" {
+    plain 40 >few
+    rank -q --by rouge1 -o whole few
+    printf '# here\n:\n' >here
+    HOSTS=here JOBS=2 "$PIPELINES/map" "$BIN/rank" -q --by rouge1 <few 2>err | cmp - whole
+    [[ ! -s err ]]
+    echo '2/:' >here
+    HOSTS=here SHARD=7 "$PIPELINES/map" "$BIN/rank" -q --by rouge1 <few | cmp - whole
+    start_sshd "$BATS_TEST_TMPDIR/sshd"
+    { head -n 1 sshd/hosts; echo :; } >both
+    HOSTS=both SHARD=10 "$PIPELINES/map" "$BIN/rank" -q --by rouge1 <few | cmp - whole
+    [[ $(tail -n +2 map.joblog | cut -f 2 | sort -u | wc -l) -eq 2 ]]
+}
+
+@test "-o: links are followed, pipes and devices written, what cannot be written is told first" {
+    plain 40 >few
+    rank -q --by length -o whole few
+    echo old >target && ln -s target link
+    "$PIPELINES/map" -o link "$BIN/rank" -q --by length <few
+    [[ -L link && -e link.joblog ]] && cmp whole target
+    "$PIPELINES/map" -o /dev/null "$BIN/rank" -q --by length <few && [[ -c /dev/null && ! -e /dev/null.joblog ]]
+    "$PIPELINES/map" -o /dev/stdout "$BIN/rank" -q --by length <few | cmp - whole
+    mkfifo fifo
+    cat fifo >through &
+    "$PIPELINES/map" -o fifo "$BIN/rank" -q --by length <few
+    wait "$!"
+    [[ -p fifo ]] && cmp through whole
+    mkdir folder
+    for place in folder no/such/folder; do
+        run "$PIPELINES/map" -o "$place" touch ran <few
+        [[ $status -eq 1 && $output == "map: cannot "*" $place: "* && ! -e ran ]]
+    done
+    [[ $(find folder -mindepth 1 | wc -l) -eq 0 ]]
+}
+
+@test "SIGTERM, SIGHUP and SIGINT end it and its jobs at once, and nothing is left" {
+    export TMPDIR=$PWD/tmp
+    mkdir tmp
+    cat >slow <<END
+#!/bin/bash
+echo "\$\$" >>'$PWD/pids'
+exec sleep 100
+END
+    chmod +x slow
+    plain 40 >few
+    for signal in TERM HUP INT; do
+        rm -f pids
+        JOBS=2 env --default-signal=INT "$PIPELINES/map" -o out ./slow <few 2>err &
+        pid=$!
+        until [[ -e pids && $(wc -l <pids) -eq 2 ]]; do sleep 0.05; done
+        kill -"$signal" "$pid"
+        status=0 before=$SECONDS
+        wait "$pid" || status=$?
+        same $((128 + $(kill -l "$signal"))) "$status"
+        ((SECONDS - before < 8))
+        while read -r job; do
+            ! kill -0 "$job" 2>/dev/null || [[ $(ps -o stat= -p "$job") == Z* ]]
+        done <pids
+        [[ ! -e out && -z $(find tmp -name 'map.*') && -z $(find . -name '.out*') ]]
+    done
 }
 
 @test "usage errors" {
     run "$PIPELINES/map"
     [[ $status -eq 2 && $output == *'wants a PROGRAM'* ]]
-    SHARD=1000 run "$PIPELINES/map" cat <records
-    [[ $status -eq 2 && $output == *'not a multiple of 512'* ]]
     JOBS=many run "$PIPELINES/map" cat <records
     [[ $status -eq 2 ]]
     HOSTS=nowhere run "$PIPELINES/map" cat <records

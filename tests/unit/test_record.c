@@ -72,7 +72,7 @@ static void test_kept(void **state)
     expect_kept("{\"id\":1,\"n\":[[\"]\"],{\"}\":\"\\\\\"},\"\\\"[\",[\"a\",[1]]]}\n");
     expect_written(" \t{\"id\":1 } \r\n", "{\"id\":1 }\n"); /* but for blanks around it */
     expect_written("{\"a\":1.10}\n", "{\"a\":1.10,\"id\":1}\n");
-    expect_written("{ }\n", "{ \"id\":1}\n");
+    expect_written("{ }\n", "{\"id\":1}\n");
 }
 
 /* A member of 200 bytes' name, and nesting of 2000 arrays. */
