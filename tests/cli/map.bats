@@ -145,14 +145,18 @@ plain() { seq 1 "$1" | jq -c '{prompt: ("p" * (. % 7 + 1)), completion: "p", sam
     done
     SHARD=300 JOBS=2 "$PIPELINES/map" "$BIN/rank" -q --plain --by rouge1 <many.zst |
         cmp - <(zstdcat whole)
-    SHARD=300 "$PIPELINES/map" jq -c . < <(zstdcat many.zst) | jq -c 'del(.id)' | cmp - <(zstdcat many.zst)
+    plain 1100 | SHARD=300 "$PIPELINES/map" jq -c . | jq -c 'del(.id)' | cmp - <(plain 1100)
 }
 
 @test "what is harmless, and what nests deeply, is read as one process reads it" {
     plain 1000 >in
     { sed -n '1,530p' in; printf '\n \t\n\xef\xbb\xbf'; sed -n '531p' in; } >odd
-    { printf '{"prompt":"p","samples":[{"text":""}],"x":'; printf '[%.0s' {1..400}; printf ']%.0s' {1..400}; echo '}'; } >>odd
-    echo '{"samples":[{"text":"" }],"big":18446744073709551615,"x":1.10 }  ' >>odd
+    {
+        printf '{"prompt":"p","samples":[{"text":""}],"x":'
+        printf '[%.0s' {1..400}
+        printf ']%.0s' {1..400}
+        printf '}\n{"samples":[{"text":"" }],"big":18446744073709551615,"x":1.10 }  \n'
+    } >>odd
     { sed -n '532,$p' in | sed 's/$/\r/'; printf '{"samples":[{"text":"a"}]}'; } >>odd
     rank -q --by length -o whole odd
     [[ $(zstdcat whole | wc -l) -eq 1003 ]]

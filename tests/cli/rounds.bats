@@ -273,3 +273,39 @@ small() { # VARIABLE=VALUE...: sets `small`, which makes rounds of real programs
     run "$PIPELINES/plot-curves" --field none "it's.jsonl"
     [[ $status -eq 1 && ! -e none.png ]]
 }
+
+# A name that would be commands, if gnuplot or the terminal were given it as it stands.
+evil() { printf "%s\n%s\n\e]0;x\a'; system 'touch ran'; \`touch ran\` #" "$1" 'system "touch ran"'; }
+
+@test "names of logs, fields, metrics and folders are no commands to gnuplot or the terminal" {
+    local name
+    name=$(evil loss)
+    # shellcheck disable=SC2094 # the name is no input
+    seq 1 20 | jq -c --arg name "$name" '{step: ., ($name): (5 / .)}' >"$name"
+    for options in "" "-o curves.png"; do
+        # shellcheck disable=SC2086 # words
+        run "$PIPELINES/plot-curves" $options --field "$name" "$name"
+        [[ $status -eq 0 && $output != *$'\e'* && $output != *$'\a'* ]]
+    done
+    [[ -s curves.png && -z $(find . -name ran) ]]
+    run "$PIPELINES/plot-curves" --field $'no\e[1m' "$name"
+    [[ $status -eq 1 && $output != *$'\e'* && $output == *"no field 'no?[1m'"* ]]
+    mkdir -p "folder/round-0" "folder/round-1" "folder/round-2;system(\"touch ran\")" folder/mle-1
+    for file in folder/*/; do
+        jq -n --arg name "$name" '{metrics: {($name): {mean: 1, low: 0, high: 2}}}' >"$file/scores.json"
+    done
+    run "$PIPELINES/plot-rounds" -o rounds.png --metric "$name" folder
+    [[ $status -eq 0 && -s rounds.png && -z $(find . -name ran) && $output != *$'\e'* ]]
+    run "$PIPELINES/rounds-table" folder
+    [[ $status -eq 0 && ${#lines[@]} -eq 4 && $output != *$'\e'* && $output != *$'\a'* ]]
+    [[ ${lines[0]} == *'loss?system "touch ran"??]0;x?'* ]]
+}
+
+@test "plots work in a temporary folder of any name" {
+    export TMPDIR="$PWD/it's \"odd\", \`;"
+    mkdir "$TMPDIR"
+    seq 1 20 | jq -c '{step: ., loss: (5 / .)}' >log
+    "$PIPELINES/plot-curves" -o curves.png log
+    run "$PIPELINES/plot-curves" log
+    [[ $status -eq 0 && $output == *step* && -s curves.png && -z $(ls "$TMPDIR") ]]
+}
