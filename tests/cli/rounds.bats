@@ -293,6 +293,7 @@ evil() { printf "%s\n%s\n\e]0;x\a'; system 'touch ran'; \`touch ran\` #" "$1" 's
     mkdir -p "folder/round-0" "folder/round-1" "folder/round-2;system(\"touch ran\")" folder/mle-1
     for file in folder/*/; do
         jq -n --arg name "$name" '{metrics: {($name): {mean: 1, low: 0, high: 2}}}' >"$file/scores.json"
+        echo "{}" >"$file/guidance.json"
     done
     run "$PIPELINES/plot-rounds" -o rounds.png --metric "$name" folder
     [[ $status -eq 0 && -s rounds.png && -z $(find . -name ran) && $output != *$'\e'* ]]
