@@ -44,7 +44,7 @@ static int add_model(tw_xxh3 *hash, const char *folder)
         add_file(hash, folder, "generation_config.json", true) < 0 ||
         add_file(hash, folder, "guidance.json", true) < 0)
         return -1;
-    for (int i = 0; i < TW_FILES; i++)
+    for (int i = 0; i < TW_FILES_READ; i++)
         if (add_file(hash, folder, tw_tokenizer_file_names[i], true) < 0)
             return -1;
     return add_weights(hash, folder);

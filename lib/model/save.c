@@ -47,6 +47,8 @@ static int save_config(const tw_model *model, const char *folder)
     json_object_set_new(json, "architectures", json_pack("[s]", model->architecture->class_name));
     json_object_set_new(json, "model_type", json_string(model->architecture->model_type));
     json_object_set_new(json, "torch_dtype", json_string("float32"));
+    if (json_object_get(json, "dtype")) /* as transformers 5 names it, and then reads it alone */
+        json_object_set_new(json, "dtype", json_string("float32"));
     set_token(json, "bos_token_id", model->config.bos);
     set_stops(json, &model->config);
     set_token(json, "pad_token_id", model->config.pad);

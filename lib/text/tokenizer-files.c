@@ -13,9 +13,19 @@
 
 enum { MAX_FILE = 256 << 20 };
 
-const char *const tw_tokenizer_file_names[TW_FILES] = {
-    "spiece.model", "tokenizer.model",       "tokenizer.json",          "vocab.json",
-    "merges.txt",   "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"};
+const char *const tw_tokenizer_file_names[TW_FILES] = {"spiece.model",
+                                                       "tokenizer.model",
+                                                       "tokenizer.json",
+                                                       "vocab.json",
+                                                       "merges.txt",
+                                                       "tokenizer_config.json",
+                                                       "special_tokens_map.json",
+                                                       "added_tokens.json",
+                                                       "chat_template.jinja",
+                                                       "chat_template.json",
+                                                       "vocab.txt",
+                                                       "sentencepiece.bpe.model",
+                                                       "tekken.json"};
 
 static bool exists(const char *folder, int file)
 {
@@ -45,6 +55,14 @@ static int read_if_there(tw_tokenizer_files *files, const int *list, size_t coun
 {
     for (size_t i = 0; i < count; i++)
         if (exists(folder, list[i]) && read_in(files, list[i], folder) < 0)
+            return -1;
+    return 0;
+}
+
+static int read_carried(tw_tokenizer_files *files, const char *folder)
+{
+    for (int file = TW_FILES_READ; file < TW_FILES; file++)
+        if (exists(folder, file) && read_in(files, file, folder) < 0)
             return -1;
     return 0;
 }
@@ -94,6 +112,8 @@ static int read_folder(tw_tokenizer_files *files, const char *folder, int file)
 {
     static const int others[] = {TW_FILE_SPIECE, TW_FILE_MODEL,   TW_FILE_VOCAB, TW_FILE_MERGES,
                                  TW_FILE_CONFIG, TW_FILE_SPECIAL, TW_FILE_ADDED};
+    if (read_carried(files, folder) < 0)
+        return -1;
     files->path = tw_join_path(folder, tw_tokenizer_file_names[file]);
     if (file == TW_FILE_SPIECE || file == TW_FILE_MODEL)
         return read_sentencepiece(files, folder, file);

@@ -24,6 +24,12 @@ enum {
     TW_FILE_CONFIG,
     TW_FILE_SPECIAL,
     TW_FILE_ADDED,
+    TW_FILES_READ, /* what follows is carried to folders that are written, and means nothing here */
+    TW_FILE_CHAT_TEMPLATE = TW_FILES_READ,
+    TW_FILE_CHAT_TEMPLATE_JSON,
+    TW_FILE_VOCAB_TEXT,
+    TW_FILE_SENTENCEPIECE,
+    TW_FILE_TEKKEN,
     TW_FILES
 };
 extern const char *const tw_tokenizer_file_names[TW_FILES];

@@ -81,3 +81,31 @@ prepare() {
     jq '.model.merges[3] = "a b c"' "$FIXTURES/tokenizers/gpt2/tokenizer.json" >model/tokenizer.json
     refused 1 'model/tokenizer.json: model: merges[3]: expected two pieces' sample -m model train.jsonl
 }
+
+@test "what a tokenizer's folder holds besides is carried along, whatever the vocabulary's kind" {
+    local kind file
+    for kind in tokenizers/qwen2 folders/llama2 folders/t5; do
+        rm -rf base made again guidance
+        cp -r -L "$FIXTURES/$kind" base
+        for file in chat_template.jinja chat_template.json vocab.txt sentencepiece.bpe.model tekken.json; do
+            printf '{{ messages }} of %s' "$file" >base/$file
+        done
+        fine-tune -q --init config.json --tokenizer base -o made --steps 1 -b 3 train.jsonl
+        fine-tune -q -m made -o again --steps 1 -b 3 train.jsonl
+        for file in base/*; do
+            cmp "$file" "made/${file##*/}"
+            cmp "$file" "again/${file##*/}"
+        done
+    done
+    echo '{"prompt":"a","samples":[{"text":"b","score":1},{"text":"c","score":2}]}' >groups.jsonl
+    learn-guidance -q -i made -o guidance --steps 1 --eval-every 0 groups.jsonl
+    cmp base/chat_template.jinja guidance/chat_template.jinja
+}
+
+@test "a written folder says what type its weights have, under the names of old and new" {
+    cp -r -L "$FIXTURES/gpt2-bf16" base
+    jq '.dtype = "bfloat16" | .torch_dtype = "bfloat16"' "$FIXTURES/gpt2-bf16/config.json" >base/config.json
+    fine-tune -q -m base -o made --steps 1 -b 3 train.jsonl
+    jq -e '.dtype == "float32" and .torch_dtype == "float32"' made/config.json
+    same F32 "$(head -c 4000 made/model.safetensors | grep -ao '"dtype":"[A-Z0-9]*"' | sort -u | cut -d '"' -f 4)"
+}
