@@ -132,10 +132,10 @@ static int take_long(walk *walk, const char *name)
     size_t length = strcspn(name, "=");
     const tw_option *option = find(walk->usage, name, length, 0);
     if (!option) {
-        const char *near = tw_option_nearest(walk->usage, name, length);
-        if (near)
-            return tw_fail("unknown option --%.*s: did you mean --%s?", (int)length, name, near);
-        return tw_fail("unknown option --%.*s", (int)length, name);
+        char *advice = tw_option_advice(walk->usage, name, length);
+        tw_fail("unknown option --%.*s%s", (int)length, name, advice);
+        free(advice);
+        return -1;
     }
     const char *rest = name[length] ? name + length + 1 : NULL;
     if (option->type != TW_FLAG) {
@@ -153,10 +153,15 @@ static int take_letters(walk *walk, const char *letters)
     for (const char *at = letters; *at; at++) {
         const tw_option *option = find(walk->usage, NULL, 0, *at);
         if (!option) {
-            const char *near = tw_option_nearest(walk->usage, letters, strcspn(letters, "="));
-            if (near && letters[1])
-                return tw_fail("unknown option -%s: did you mean --%s?", letters, near);
-            return tw_fail("unknown option -%c", *at);
+            /* A whole word behind one dash meant a long name. */
+            const bool word = at == letters && strcspn(letters, "=") > 1;
+            char *advice = tw_option_advice(walk->usage, at, word ? strcspn(at, "=") : 1);
+            if (word && *advice)
+                tw_fail("unknown option -%s%s", letters, advice);
+            else
+                tw_fail("unknown option -%c%s", *at, word ? "" : advice);
+            free(advice);
+            return -1;
         }
         if (option->type != TW_FLAG) {
             const char *value = value_of(walk, option, at[1] ? at + 1 : NULL);

@@ -102,52 +102,6 @@ char *tw_option_value(const tw_option *option)
     return NULL;
 }
 
-enum { NAME_MAX_LENGTH = 63 };
-
-/* Levenshtein distance of two names of at most NAME_MAX_LENGTH bytes. */
-static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-    size_t row[NAME_MAX_LENGTH + 1];
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[b_length];
-}
-
-const char *tw_option_nearest(const tw_usage *usage, const char *name, size_t length)
-{
-    if (length < 2 || length > NAME_MAX_LENGTH)
-        return NULL;
-    const char *nearest = NULL;
-    size_t best = length / 3 + 2; /* more edits than this are another word */
-    for (const tw_option *option = usage->options; option->name || option->help; option++) {
-        if (!option->name)
-            continue;
-        size_t size = strlen(option->name);
-        if (size > NAME_MAX_LENGTH)
-            continue;
-        bool prefix = size > length && memcmp(option->name, name, length) == 0;
-        size_t edits = prefix ? 0 : distance(name, length, option->name, size);
-        if (edits < best) {
-            best = edits;
-            nearest = option->name;
-        }
-    }
-    return nearest;
-}
-
 static bool needs_quotes(const char *text)
 {
     static const char safe[] =

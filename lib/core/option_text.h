@@ -16,8 +16,10 @@ char *tw_option_expectation(const tw_option *option);
 /* The value as it stands, as one could type it; NULL when unset. The caller frees. */
 char *tw_option_value(const tw_option *option);
 
-/* The option name that a mistyped one probably meant, or NULL. */
-const char *tw_option_nearest(const tw_usage *usage, const char *name, size_t length);
+/* ": did you mean --NAME?" or another hint to append to the message that there is no option of
+ * this name: one that is spelled much the same, or that other tools call so. "" if there is none.
+ * The caller frees. */
+char *tw_option_advice(const tw_usage *usage, const char *name, size_t length);
 
 /* The OPTIONS section of the man page, in roff. */
 void tw_print_man_options(const tw_usage *usage, FILE *to);

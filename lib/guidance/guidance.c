@@ -130,6 +130,8 @@ static int check_head(const tw_guidance *guidance)
 tw_guidance *tw_guidance_describe(const char *folder)
 {
     tw_guidance_settings settings = tw_guidance_defaults;
+    if (tw_model_check_folder(folder) < 0)
+        return NULL;
     if (!tw_guidance_is(folder)) {
         tw_fail("%s: no guidance model: it has no %s (make one with learn-guidance)", folder,
                 SETTINGS);

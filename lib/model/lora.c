@@ -34,7 +34,7 @@ const tw_lora_layers *tw_lora_layers_of(const tw_model *model)
 int tw_lora_parse(const char *text, tw_lora_options *options)
 {
     static const char EXPECTED[] = "expected RANK or RANK:ALPHA, an integer from 1 to 65536 and a "
-                                   "positive number";
+                                   "positive number (--lora-targets names the layers)";
     char *end = NULL;
     long rank = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
     if (rank < 1 || rank > 65536 || (*end != '\0' && *end != ':'))

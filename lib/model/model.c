@@ -100,18 +100,6 @@ static int read_stops(tw_model *model, const char *folder)
     return status;
 }
 
-static int check_folder(const char *folder)
-{
-    struct stat status;
-    if (stat(folder, &status) < 0)
-        return tw_fail("%s: %s", folder, strerror(errno));
-    if (!S_ISDIR(status.st_mode))
-        return tw_fail("%s: not a folder; expected a model folder (config.json, "
-                       "model.safetensors, tokenizer files)",
-                       folder);
-    return 0;
-}
-
 /* The folder of the weights proper: the base's, if this one is an adapter's. */
 static const char *base_of(const tw_model *model)
 {
@@ -132,7 +120,7 @@ static int correct_config(tw_model *model)
 
 static int describe(tw_model *model, tw_declare_extra *extra, void *context)
 {
-    if (check_folder(model->path) < 0)
+    if (tw_model_check_folder(model->path) < 0)
         return -1;
     if (tw_lora_is(model->path) && !(model->lora = tw_lora_read_config(model->path)))
         return -1;

@@ -123,6 +123,10 @@ typedef enum tw_use {
     TW_USE_ADAPTER    /* the same of the adapter, values only of all else */
 } tw_use;
 
+/* Whether path is a folder that may hold a model. What it is instead, and what to do then, is the
+ * message: a name on a hub, a file, GGUF, a cache. */
+int tw_model_check_folder(const char *path);
+
 /* Opens a folder. Fails, naming file and field or tensor, on: not a folder, missing
  * files, only pytorch_model.bin, an architecture or config field that is not
  * supported, missing or misshapen tensors, NaN or infinite weights, a tokenizer

@@ -127,6 +127,10 @@ static void test_refusals(void **state)
     REFUSED("unknown option --agregate: did you mean --aggregate?", "-m", "a", "--agregate");
     REFUSED("unknown option --zzzzzz", "-m", "a", "--zzzzzz");
     REFUSED("unknown option -z", "-m", "a", "-gz");
+    /* The names of other tools, where the program has what they mean. */
+    REFUSED("unknown option --num_beams", "-m", "a", "--num_beams", "3");
+    REFUSED("unknown option --random_seed: did you mean --seed?", "-m", "a", "--random_seed=3");
+    REFUSED("unknown option --device: all is computed on the processor", "-m", "a", "--device=3");
     REFUSED("unknown option -count: did you mean --count?", "-m", "a", "-count");
     REFUSED("option --greedy takes no value", "-m", "a", "--greedy=1");
     REFUSED("option --count needs a value: an integer of at least 1 and at most 100", "-m", "a",
