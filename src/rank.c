@@ -30,6 +30,8 @@ static tw_bertscore_options bertscore = TW_BERTSCORE_DEFAULTS;
 static int64_t batch_tokens = 4096;
 static double ties;
 static bool no_stem;
+enum { COMPLETION_KEEP, COMPLETION_BEST };
+static int completion = COMPLETION_KEEP;
 
 static const tw_option options[] = {
     {"by", 0, TW_TEXT, &by, "EXPR",
@@ -49,6 +51,10 @@ static const tw_option options[] = {
     TW_OPTION_COMPLETION_FIELD(text),
     TW_OPTION_MAX_ERRORS(common),
     TW_OPTIONS_GROUP("Output"),
+    {"completion", 0, TW_CHOICE, &completion, NULL,
+     "what becomes of the completion: it is kept, or the text of the best sample takes its place, "
+     "for fine-tune to learn",
+     0, 0, "keep|best", 0},
     TW_OPTION_OUTPUT(common),
     TW_OPTION_PLAIN(common),
     TW_OPTION_NO_PROVENANCE(common),
@@ -66,6 +72,7 @@ static const tw_usage usage = {
     .purpose = "Order the samples of each record by a preference",
     .synopsis = "--by EXPR [options] [FILE...]",
     .example = "sample -m policy -k 4 prompts.jsonl.zst | rank --by meteor | zstdcat\n"
+               "rank --by ranks --completion best imported.jsonl | fine-tune -m policy -o best\n"
                "rank --by classifier --classifier gpt2 --verbalizers ' terrible, great' "
                "--examples train.jsonl candidates.jsonl",
     .options = options,
@@ -167,6 +174,28 @@ static int rank_record(const run *run, tw_record *record, double *values)
     return status;
 }
 
+/* The best sample, the first of them where several share the first rank, becomes the completion. */
+static void put_best(tw_record *record)
+{
+    const char *field = text.completion_field ? text.completion_field : "completion";
+    for (size_t i = 0; i < json_array_size(record->samples); i++) {
+        const json_t *sample = json_array_get(record->samples, i);
+        if (json_integer_value(json_object_get(sample, "rank")) != 1)
+            continue;
+        json_object_set(record->json, field, json_object_get(sample, "text"));
+        return;
+    }
+}
+
+/* Ranks it, and puts the best sample where it is wanted. */
+static int finish_record(const run *run, tw_record *record, double *values)
+{
+    const int status = expression ? rank_record(run, record, values) : rank_given(record);
+    if (status == 0 && completion == COMPLETION_BEST)
+        put_best(record);
+    return status;
+}
+
 /* The values of the block's records, and those that need the classifier, which takes all threads
  * for one record after another. */
 static void prepare(run *run)
@@ -206,8 +235,7 @@ static void work(run *run)
     for (size_t i = 0; i < run->block.count; i++) {
         tw_record *record = &run->block.records[i];
         outcome *out = &run->outcomes[i];
-        if (!out->error &&
-            (expression ? rank_record(run, record, run->values[i]) : rank_given(record)) == 0)
+        if (!out->error && finish_record(run, record, run->values[i]) == 0)
             out->line = tw_record_text(record, &out->length);
         if (!out->line && !out->error)
             out->error = tw_strdup(tw_error());

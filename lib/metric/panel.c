@@ -78,8 +78,9 @@ static int check_comparable(const tw_panel *panel, const tw_record *record)
         return tw_record_fail(record, "%s: expected a string for %s to compare with, got nothing",
                               panel->completion_field, tw_metric_names[metric]);
     if (!record->samples)
-        return tw_record_fail(record, "samples: expected an array for %s to compare, got nothing",
-                              tw_metric_names[metric]);
+        return tw_record_fail(
+            record, "samples: expected an array for %s to compare, got nothing (run sample first)",
+            tw_metric_names[metric]);
     return 0;
 }
 

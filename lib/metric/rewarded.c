@@ -25,8 +25,10 @@ static int gather(const tw_record *record, size_t k, const tw_tokenizer *tokeniz
     if (!json_is_array(ids))
         return tw_record_fail(record, "samples[%zu].tokens: expected an array of token ids", k);
     if (!json_is_array(rewards) || json_array_size(rewards) != count)
-        return tw_record_fail(record, "samples[%zu].rewards: expected %zu numbers, one per token",
-                              k, count);
+        return tw_record_fail(
+            record,
+            "samples[%zu].rewards: expected %zu numbers, one per token (-g GUIDANCE computes them)",
+            k, count);
     for (size_t i = 0; i < count; i++) {
         const json_int_t id = json_integer_value(json_array_get(ids, i));
         const json_t *reward = json_array_get(rewards, i);
@@ -47,7 +49,7 @@ static int gather(const tw_record *record, size_t k, const tw_tokenizer *tokeniz
 int tw_rewarded_read(tw_rewarded *all, const tw_record *record, const tw_tokenizer *tokenizer)
 {
     if (!record->samples)
-        return tw_record_fail(record, "samples: expected an array, got nothing");
+        return tw_record_fail(record, "samples: expected an array, got nothing (run sample first)");
     all->samples = json_array_size(record->samples);
     all->lengths = tw_alloc(all->samples, sizeof *all->lengths);
     for (size_t k = 0; k < all->samples; k++) {

@@ -14,14 +14,25 @@ typedef struct place {
     long long index;   /* -1: of the record itself */
 } place;
 
+/* What to do about a field that an earlier stage adds; at the end of a message. */
+static const char *advice(place at, const json_t *got)
+{
+    if (got || !at.field)
+        return "";
+    if (at.index < 0 && strcmp(at.field, "samples") == 0)
+        return " (run sample first)";
+    return at.index >= 0 && strcmp(at.field, "score") == 0 ? " (run rank first)" : "";
+}
+
 static int fail_at(place at, const char *expected, const json_t *got)
 {
-    const char *kind = tw_json_kind(got);
+    const char *kind = tw_json_kind(got), *more = advice(at, got);
     if (!at.field)
         return tw_fail("samples[%lld]: expected %s, got %s", at.index, expected, kind);
     if (at.index < 0)
-        return tw_fail("%s: expected %s, got %s", at.field, expected, kind);
-    return tw_fail("samples[%lld].%s: expected %s, got %s", at.index, at.field, expected, kind);
+        return tw_fail("%s: expected %s, got %s%s", at.field, expected, kind, more);
+    return tw_fail("samples[%lld].%s: expected %s, got %s%s", at.index, at.field, expected, kind,
+                   more);
 }
 
 /* A string usable in C; absent ones are fine unless needed. */
@@ -127,6 +138,17 @@ static int check_id(tw_record *record)
     return 0;
 }
 
+static int check_completion(tw_record *record, const char *field, bool needed)
+{
+    const json_t *completion = json_object_get(record->json, field);
+    const json_t *sample = json_array_get(json_object_get(record->json, "samples"), 0);
+    if (needed && !completion && json_object_get(sample, "rank"))
+        return tw_fail("%s: expected a string, got nothing (rank --completion best puts the best "
+                       "sample there)",
+                       field);
+    return check_string((place){field, -1}, completion, needed, &record->completion);
+}
+
 int tw_record_check(tw_record *record, const tw_records_options *options)
 {
     const char *prompt = options->prompt_field ? options->prompt_field : "prompt";
@@ -135,8 +157,7 @@ int tw_record_check(tw_record *record, const tw_records_options *options)
         return tw_fail("expected a JSON object, got %s", tw_json_kind(record->json));
     if (check_string((place){prompt, -1}, json_object_get(record->json, prompt),
                      options->need & TW_NEED_PROMPT, &record->prompt) < 0 ||
-        check_string((place){completion, -1}, json_object_get(record->json, completion),
-                     options->need & TW_NEED_COMPLETION, &record->completion) < 0)
+        check_completion(record, completion, options->need & TW_NEED_COMPLETION) < 0)
         return -1;
     if (check_samples(record, options->need) < 0)
         return -1;

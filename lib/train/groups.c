@@ -37,7 +37,8 @@ static int read_scores(const json_t *samples, tw_generation *generations)
         const json_t *score = json_object_get(sample, "score");
         const json_t *rank = json_object_get(sample, "rank");
         if (!score && !ranked)
-            return tw_fail("samples[%zu].score: expected a number, got nothing", k);
+            return tw_fail("samples[%zu].score: expected a number, got nothing (run rank first)",
+                           k);
         if (ranked && !scored && score && !rank)
             return tw_fail("samples[%zu].rank: expected one, as others have no score", k);
         if (scored)

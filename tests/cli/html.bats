@@ -92,7 +92,7 @@ count() { # PATTERN: its occurrences in the page
     echo '{"prompt":"a","samples":[{"text":"x","tokens":[5],"rewards":[]}]}' >bad
     cat two.jsonl bad >mixed
     run -1 --separate-stderr "${page[@]}" mixed
-    same 'score: mixed:3: samples[0].rewards: expected 1 numbers, one per token' "$stderr"
+    same 'score: mixed:3: samples[0].rewards: expected 1 numbers, one per token (-g GUIDANCE computes them)' "$stderr"
     same '' "$(find . -name '*page*')"
     echo old >page.html
     run -1 "${page[@]}" mixed

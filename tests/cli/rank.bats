@@ -156,3 +156,33 @@ ranks() { jq -c '[.samples[].rank]'; }
     run -0 --separate-stderr bash -c 'set -o pipefail; rank -q --plain --by length many | head -1 >/dev/null; exit "${PIPESTATUS[0]}"'
     same '' "$stderr"
 }
+
+@test "--completion best: the best sample is what fine-tune learns, also from ranks that are there" {
+    printf '%s\n' '{"prompt":"a","completion":"w w","samples":[{"text":"v"},{"text":"w w"},{"text":"w"}]}' \
+        '{"prompt":"b","completion":"w","samples":[{"text":"x w"},{"text":"w x"}]}' >in
+    rank -q --plain --by rouge1 in >kept
+    same '["w w","w"]' "$(jq -s -c 'map(.completion)' kept)"
+    rank -q --plain --by -length --completion best in >best
+    same '["v","x w"]' "$(jq -s -c 'map(.completion)' best)"
+    same "$(jq -c .samples best)" "$(rank -q --plain --by -length in | jq -c .samples)"
+    # The reference is compared with, then replaced.
+    rank -q --plain --by rouge1 --completion best --completion-field best <(jq -c '.best = .completion' in) >named
+    same '[["w w","w w"],["w","x w"]]' "$(jq -s -c 'map([.completion, .best])' named)"
+    jq -c 'del(.completion)' best >bare
+    refused 1 'bare:1: completion: expected a string, got nothing (rank --completion best puts the best sample there)' \
+        fine-tune -q -m "$FIXTURES/gpt2" -o out --steps 1 bare
+    rank -q --by ranks --completion best bare | fine-tune -q -m "$FIXTURES/gpt2" -o out --steps 1 -b 2
+    [ -e out/model.safetensors ]
+}
+
+@test "a stage that was left out is named" {
+    echo '{"prompt":"a","completion":"b"}' >prompts
+    refused 1 'samples: expected an array, got nothing (run sample first)' rank -q --by length prompts
+    refused 1 'samples: expected an array, got nothing (run sample first)' \
+        learn-guidance -q -i "$FIXTURES/gpt2" -o out prompts
+    refused 1 'samples: expected an array for rouge1 to compare, got nothing (run sample first)' score -q --metrics rouge1 prompts
+    echo '{"prompt":"a","samples":[{"text":"b"},{"text":"c"}]}' >drawn
+    refused 1 'score: expected a number, got nothing (run rank first)' learn-guidance -q -i "$FIXTURES/gpt2" -o out drawn
+    refused 1 '(-g GUIDANCE computes them)' score -q --color --tokenizer "$FIXTURES/gpt2" \
+        <(sample -q -m "$FIXTURES/gpt2" --max-new-tokens 2 prompts)
+}

@@ -126,7 +126,7 @@ EOF
 
 @test "bad records: place, field, what was expected; no output file" {
     echo '{"completion":"c"}' >no-samples
-    refused_as 1 'no-samples:1: samples: expected an array for rouge1 to compare, got nothing' score -q "${rouge[@]}" no-samples
+    refused_as 1 'no-samples:1: samples: expected an array for rouge1 to compare, got nothing (run sample first)' score -q "${rouge[@]}" no-samples
     echo '{"samples":[{"text":"x"}]}' >no-reference
     refused_as 1 'no-reference:1: completion: expected a string for rouge1 *' score -q "${rouge[@]}" no-reference
     echo '{"samples":[{"tokens":[1]}]}' >no-text

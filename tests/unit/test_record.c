@@ -324,8 +324,8 @@ static void test_wrong_samples(void **state)
 {
     (void)state;
     const unsigned need = TW_NEED_SAMPLES, score = TW_NEED_SCORES;
-    refused(need, "{}", "samples: expected an array, got nothing");
-    refused(score, "{}", "samples: expected an array, got nothing");
+    refused(need, "{}", "samples: expected an array, got nothing (run sample first)");
+    refused(score, "{}", "samples: expected an array, got nothing (run sample first)");
     refused(need, "{\"samples\":[]}", "samples: expected at least one sample, got an empty array");
     refused(0, "{\"samples\":{}}", "samples: expected an array, got an object");
     refused(0, "{\"samples\":[{},7]}", "samples[1]: expected an object, got a number");
@@ -333,7 +333,7 @@ static void test_wrong_samples(void **state)
             "samples[2].text: expected a string, got a number");
     refused(need, "{\"samples\":[{}]}", "samples[0].text: expected a string, got nothing");
     refused(score, "{\"samples\":[{\"text\":\"\"}]}",
-            "samples[0].score: expected a number, got nothing");
+            "samples[0].score: expected a number, got nothing (run rank first)");
     refused(0, "{\"samples\":[{\"score\":\"1\"}]}",
             "samples[0].score: expected a number, got a string");
     refused(score, "{\"samples\":[{\"text\":\"\",\"score\":-1e999}]}",
@@ -426,9 +426,10 @@ static void test_provenance(void **state)
     tw_set_program("sample");
     static const char *const models[] = {"12ab  /home/me/gpt2/", "34cd"};
     char *first = tw_provenance("--seed=7", models, 2, "");
-    assert_string_equal(first, "{\"program\":\"sample\",\"version\":\"" TW_VERSION
-                               "\",\"options\":\"--seed=7\",\"models\":[{\"path\":\"gpt2\",\"xxh3_128\":"
-                               "\"12ab\"},{\"xxh3_128\":\"34cd\"}]}");
+    assert_string_equal(first,
+                        "{\"program\":\"sample\",\"version\":\"" TW_VERSION
+                        "\",\"options\":\"--seed=7\",\"models\":[{\"path\":\"gpt2\",\"xxh3_128\":"
+                        "\"12ab\"},{\"xxh3_128\":\"34cd\"}]}");
     tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = "in.zst", .provenance = first});
     assert_int_equal(tw_writer_line(writer, "{}", 2), 0);
     assert_int_equal(tw_writer_close(writer), 0);
