@@ -24,9 +24,10 @@ seconds() { # COMMAND...: how long it takes
 
 # Seconds a step between a training program's first step and its last, by when its log has them.
 step_seconds() { # PROGRAM [ARGUMENT...]
-    rm -rf "$work/folder"
+    rm -rf "$work/folder" "$work/times"
     held "$BIN/$1" -q --steps "$STEPS" -o "$work/folder" "${@:2}" \
-        --log >(while read -r _; do now; done >"$work/times")
+        --log >(while read -r _; do now; done >"$work/times") || return 1
+    # The reader may be a moment behind.
     while (($(wc -l <"$work/times") < STEPS)); do sleep 0.1; done
     awk 'NR == 1 { first = $1 } END { printf "%.6g\n", ($1 - first) / (NR - 1) }' "$work/times"
 }
@@ -87,7 +88,9 @@ draw() { # MODEL FILE TOKENS [OPTION...]: seconds; no generation ends before TOK
 }
 
 our_generate() {
-    calculate "16 * 8 * 32 / $(draw "$data/model" "$data/prompts.jsonl" 32 -k 8 --top-k 50 --max-prompt-tokens 256)"
+    local time
+    time=$(draw "$data/model" "$data/prompts.jsonl" 32 -k 8 --top-k 50 --max-prompt-tokens 256) || return 1
+    calculate "16 * 8 * 32 / $time"
 }
 peer_generate() { python generate "$data" 1; }
 work_generate() { echo "flops $(jq -s 'map(.prompt | length) | add / 4096 * 212336640 + 268959744' "$data/prompts.ids")"; }
@@ -95,8 +98,8 @@ work_generate() { echo "flops $(jq -s 'map(.prompt | length) | add / 4096 * 2123
 # Tokens a second between two numbers of new tokens, so that start and prompt cancel.
 decoding() { # MODEL FILE K FEW MANY [OPTION...]
     local few many
-    few=$(draw "$1" "$2" "$4" -k "$3" "${@:6}")
-    many=$(draw "$1" "$2" "$5" -k "$3" "${@:6}")
+    few=$(draw "$1" "$2" "$4" -k "$3" "${@:6}") || return 1
+    many=$(draw "$1" "$2" "$5" -k "$3" "${@:6}") || return 1
     calculate "$3 * ($5 - $4) / ($many - $few)"
 }
 our_decode-128() { decoding "$data/model" "$data/endless.jsonl" 128 2 34 --max-prompt-tokens 256; }
@@ -119,9 +122,10 @@ work_decode-1-bf16() { echo 'bytes 268959744'; }
 work_prompt() { echo 'flops 212336640'; }
 
 our_prompt() {
-    local short
-    short=$(draw "$data/model" "$data/short.jsonl" 1)
-    calculate "511 / ($(draw "$data/model" "$data/endless.jsonl" 1 --max-prompt-tokens 512) - $short)"
+    local short long
+    short=$(draw "$data/model" "$data/short.jsonl" 1) || return 1
+    long=$(draw "$data/model" "$data/endless.jsonl" 1 --max-prompt-tokens 512) || return 1
+    calculate "511 / ($long - $short)"
 }
 
 our_first() {

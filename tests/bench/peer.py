@@ -17,7 +17,7 @@ import transformers
 from transformers import AutoModelForCausalLM
 
 PAD = 0
-torch.set_num_threads(os.cpu_count())
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
 transformers.utils.logging.set_verbosity_error()
 
 
