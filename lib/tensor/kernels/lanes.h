@@ -62,6 +62,27 @@ static inline tw_quad tw_widen_quad(const uint16_t *from)
     return x;
 }
 
+typedef uint32_t tw_lane_bits __attribute__((vector_size(TW_LANES * sizeof(uint32_t))));
+
+/* Of the two bf16 in each number's bits, the lower and the upper one, widened. */
+static inline tw_lanes tw_lower_halves(tw_lanes x)
+{
+    tw_lane_bits bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits <<= 16;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline tw_lanes tw_upper_halves(tw_lanes x)
+{
+    tw_lane_bits bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= 0xffff0000U;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 static inline tw_lanes tw_broadcast(float x)
 {
     return x - (tw_lanes){0};
@@ -101,9 +122,10 @@ static inline tw_lanes tw_larger(tw_lanes a, tw_lanes b)
 static inline tw_lanes tw_join_quads(const tw_quad *from)
 {
 #if defined(__AVX512F__)
-    const __m256 low = _mm256_set_m128(from[1], from[0]), high = _mm256_set_m128(from[3], from[2]);
-    return _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_castps_pd(low)),
-                                               _mm256_castps_pd(high), 1));
+    tw_lanes x = _mm512_broadcast_f32x4(from[0]); /* loads that need no shuffle */
+    x = _mm512_mask_broadcast_f32x4(x, 0x00f0, from[1]);
+    x = _mm512_mask_broadcast_f32x4(x, 0x0f00, from[2]);
+    return _mm512_mask_broadcast_f32x4(x, 0xf000, from[3]);
 #elif defined(__AVX2__) && defined(__FMA__)
     return _mm256_set_m128(from[1], from[0]);
 #else

@@ -1,30 +1,10 @@
 /* Products in register tiles: TILE_ROWS rows of A times a panel of PANEL columns of B. Both are
- * packed first, a block at a time, so that a tile reads them in the order in which it uses them;
- * B that is stored by columns is transposed, and bf16 widened, on the way. */
+ * packed first, a block at a time (pack.h), so that a tile reads them in the order in which it uses
+ * them. */
 
 #include "tensor/kernels/product.h"
 
-#include "tensor/kernels/lanes.h"
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* A tile's sums fill the registers: 24 of 32, or 12 of 16. */
-#if defined(__AVX512F__)
-enum { TILE_ROWS = 12, VECTORS = 2 };
-#elif defined(__AVX2__)
-enum { TILE_ROWS = 6, VECTORS = 2 };
-#else
-enum { TILE_ROWS = 6, VECTORS = 4 };
-#endif
-enum { PANEL = VECTORS * TW_LANES };
-
-_Static_assert((int)PANEL <= (int)TW_PANEL_MOST, "the scratch holds a panel");
-_Static_assert(TW_BLOCK_ROWS % TILE_ROWS == 0, "a block holds whole tiles");
-
-/* A block: rows of C, and a range of the depth. */
-typedef struct block {
-    size_t row, rows, first, depth;
-} block;
+#include "tensor/kernels/pack.h"
 
 /* What a tile reads and adds to: packed A [depth, rows], and PANEL columns of B [depth, *], packed
  * or where they lie. */
@@ -112,158 +92,6 @@ static void multiply_edge(size_t rows, size_t columns, const tile *t)
         memcpy(t->c + i * t->ldc, sums + i * PANEL, columns * sizeof *sums);
 }
 
-/* Four rows of A, from `from` on, become numbers `at` to `at` + 3 of the depths of a packed tile;
- * returns how many depths there were fours of. */
-INLINE size_t pack_four(const float *from, size_t lda, size_t depth, size_t at, float *to)
-{
-    size_t l = 0;
-    for (; l + 4 <= depth; l += 4) {
-        tw_quad x[4];
-#pragma GCC unroll 4
-        for (size_t i = 0; i < 4; i++)
-            x[i] = tw_load_quad(from + i * lda + l);
-        tw_transpose_quad(x);
-#pragma GCC unroll 4
-        for (size_t i = 0; i < 4; i++)
-            memcpy(to + (l + i) * TILE_ROWS + at, &x[i], sizeof *x);
-    }
-    return l;
-}
-
-/* Rows of A that lie along the depth, four at a time; the last four may overlap those before. */
-static void pack_whole_tile(const float *from, size_t lda, size_t depth, float *to)
-{
-    size_t packed = 0;
-#pragma GCC unroll 4
-    for (size_t at = 0; at < TILE_ROWS; at += 4) {
-        const size_t first = at + 4 <= TILE_ROWS ? at : TILE_ROWS - 4;
-        packed = pack_four(from + first * lda, lda, depth, first, to);
-    }
-    for (size_t l = packed; l < depth; l++)
-        for (size_t i = 0; i < TILE_ROWS; i++)
-            to[l * TILE_ROWS + i] = from[i * lda + l];
-}
-
-static void pack_tile(size_t rows, size_t depth, const float *from, size_t lda, float *to)
-{
-    if (rows == TILE_ROWS) {
-        pack_whole_tile(from, lda, depth, to);
-        return;
-    }
-    for (size_t i = 0; i < rows; i++)
-        for (size_t l = 0; l < depth; l++)
-            to[l * rows + i] = from[i * lda + l];
-}
-
-/* A that is stored by depth: row after row, cut into tiles. */
-static void pack_transposed(const tw_product *p, const block *at, float *to)
-{
-    const size_t whole = at->rows / TILE_ROWS * TILE_ROWS, rest = at->rows - whole;
-    for (size_t l = 0; l < at->depth; l++) {
-        const float *from = p->a + (at->first + l) * p->lda + at->row;
-        for (size_t i = 0; i < whole; i += TILE_ROWS)
-            memcpy(to + i * at->depth + l * TILE_ROWS, from + i, TILE_ROWS * sizeof *to);
-        for (size_t i = 0; i < rest; i++)
-            to[whole * at->depth + l * rest + i] = from[whole + i];
-    }
-}
-
-/* A block of op(A), as tiles [depth, rows of the tile]. */
-static void pack_rows(const tw_product *p, const block *at, float *to)
-{
-    if (p->transpose_a) {
-        pack_transposed(p, at, to);
-        return;
-    }
-    for (size_t i = 0; i < at->rows; i += TILE_ROWS) {
-        const size_t count = at->rows - i < TILE_ROWS ? at->rows - i : TILE_ROWS;
-        pack_tile(count, at->depth, p->a + (at->row + i) * p->lda + at->first, p->lda,
-                  to + i * at->depth);
-    }
-}
-
-INLINE float number_at(const tw_product *p, size_t at)
-{
-    if (p->b)
-        return p->b[at];
-    const uint32_t bits = (uint32_t)p->b16[at] << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-INLINE tw_quad quad_at(const tw_product *p, size_t at)
-{
-    return p->b ? tw_load_quad(p->b + at) : tw_widen_quad(p->b16 + at);
-}
-
-/* Four depths of a vector of columns at a time: quads along the depth, turned. */
-INLINE void pack_turned(const tw_product *p, const block *block_at, size_t column, float *to)
-{
-    const size_t first = block_at->first, depth = block_at->depth;
-    for (size_t v = 0; v < VECTORS; v++) {
-        const size_t at = (column + v * TW_LANES) * p->ldb + first;
-        size_t l = 0;
-        for (; l + 4 <= depth; l += 4) {
-            tw_lanes block[4];
-#pragma GCC unroll 4
-            for (size_t i = 0; i < 4; i++) {
-                tw_quad quads[TW_LANES / 4];
-#pragma GCC unroll 4
-                for (size_t q = 0; q < TW_LANES / 4; q++)
-                    quads[q] = quad_at(p, at + (4 * q + i) * p->ldb + l);
-                block[i] = tw_join_quads(quads);
-            }
-            tw_transpose_quads(block);
-#pragma GCC unroll 4
-            for (size_t i = 0; i < 4; i++)
-                tw_store(to + (l + i) * PANEL + v * TW_LANES, block[i] * p->alpha);
-        }
-        for (; l < depth; l++)
-            for (size_t j = 0; j < TW_LANES; j++)
-                to[l * PANEL + v * TW_LANES + j] = number_at(p, at + j * p->ldb + l) * p->alpha;
-    }
-}
-
-/* to[depth, PANEL] of alpha op(B) from `column` on; columns past the last are zero. */
-INLINE void pack_panel_of(const tw_product *p, const block *at, size_t column, size_t columns,
-                          float *to)
-{
-    const size_t first = at->first, depth = at->depth;
-    if (p->transpose_b && columns == PANEL) {
-        pack_turned(p, at, column, to);
-        return;
-    }
-    if (columns == PANEL) {
-        for (size_t l = 0; l < depth; l++)
-#pragma GCC unroll 8
-            for (size_t j = 0; j < PANEL; j += 4) {
-                const tw_quad x = quad_at(p, (first + l) * p->ldb + column + j) * p->alpha;
-                memcpy(to + l * PANEL + j, &x, sizeof x);
-            }
-        return;
-    }
-    const size_t along = p->transpose_b ? 1 : p->ldb, across = p->transpose_b ? p->ldb : 1;
-    memset(to, 0, depth * PANEL * sizeof *to);
-    for (size_t j = 0; j < columns; j++)
-        for (size_t l = 0; l < depth; l++)
-            to[l * PANEL + j] =
-                number_at(p, (first + l) * along + (column + j) * across) * p->alpha;
-}
-
-/* What kind of B it is is known to each copy of the function. */
-static void pack_panel(const tw_product *p, const block *at, size_t column, size_t columns,
-                       float *to)
-{
-    tw_product wide = *p, narrow = *p;
-    wide.b16 = NULL;
-    narrow.b = NULL;
-    if (p->b)
-        pack_panel_of(&wide, at, column, columns, to);
-    else
-        pack_panel_of(&narrow, at, column, columns, to);
-}
-
 /* The rows of a packed block times one panel. */
 static void multiply_panel(const tw_product *p, const block *at, size_t column, size_t columns,
                            const float *a, const float *b, size_t ldb)
@@ -286,33 +114,151 @@ static bool lies_ready(const tw_product *p, size_t rows, size_t columns)
     return rows <= TILE_ROWS && columns == PANEL && p->b && !p->transpose_b && p->alpha == 1;
 }
 
-static void multiply_block(const tw_product *p, const tw_product_part *part, const block *at)
+/* Blocks of a part: rows from `row` on, and equal ranges of the depth, or nearly. */
+static block block_at(const tw_product *p, size_t row, size_t rows, size_t index)
 {
-    float *a = part->scratch, *panel = a + (size_t)TW_BLOCK_ROWS * TW_BLOCK_DEPTH;
-    const size_t end = part->column + part->columns;
-    pack_rows(p, at, a);
-    for (size_t j = part->column; j < end; j += PANEL) {
-        const size_t columns = end - j < PANEL ? end - j : PANEL;
-        if (lies_ready(p, at->rows, columns)) {
-            multiply_panel(p, at, j, columns, a, p->b + at->first * p->ldb + j, p->ldb);
-            continue;
+    const size_t blocks = (p->k + TW_BLOCK_DEPTH - 1) / TW_BLOCK_DEPTH;
+    const size_t depth = (p->k + blocks - 1) / blocks;
+    block at = {row, rows, index * depth, 0};
+    if (at.first < p->k)
+        at.depth = p->k - at.first < depth ? p->k - at.first : depth;
+    return at;
+}
+
+/* One panel of B times a packed block. */
+static void run_panel(const tw_product *p, const block *at, size_t column, size_t end,
+                      const float *a, float *panel)
+{
+    const size_t columns = end - column < PANEL ? end - column : PANEL;
+    if (lies_ready(p, at->rows, columns)) {
+        multiply_panel(p, at, column, columns, a, p->b + at->first * p->ldb + column, p->ldb);
+        return;
+    }
+    pack_panel(p, at, column, columns, panel);
+    multiply_panel(p, at, column, columns, a, panel, PANEL);
+}
+
+/* So few rows that their sums fit the registers beside columns as they are turned. */
+#if defined(__AVX512F__)
+enum { FEWEST = 8 };
+#else
+enum { FEWEST = 4 };
+#endif
+
+/* c[rows, PANEL] from `row` and `column` on, over the whole depth: B is read where it lies, along
+ * the depth, and used at once. */
+INLINE void multiply_turned(size_t rows, const tw_product *p, size_t row, size_t column)
+{
+    const size_t step = p->b ? TURNED : TURNED_BF16;
+    const float *a = p->a + row * p->lda;
+    float *c = p->c + row * p->ldc + column;
+    tw_lanes sums[FEWEST][VECTORS];
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < VECTORS; v++)
+            sums[i][v] = p->add ? tw_load(c + i * p->ldc + v * TW_LANES) : (tw_lanes){0};
+    size_t l = 0;
+    for (; l + step <= p->k; l += step)
+#pragma GCC unroll 4
+        for (size_t v = 0; v < VECTORS; v++) {
+            tw_lanes x[TURNED_BF16];
+            turn_next(p, (column + v * TW_LANES) * p->ldb + l, l % (4 * step) == 0, x);
+#pragma GCC unroll 8
+            for (size_t t = 0; t < step; t++)
+#pragma GCC unroll 8
+                for (size_t i = 0; i < rows; i++)
+                    sums[i][v] = tw_fma(tw_broadcast(a[i * p->lda + l + t]), x[t], sums[i][v]);
         }
-        pack_panel(p, at, j, columns, panel);
-        multiply_panel(p, at, j, columns, a, panel, PANEL);
+    for (; l < p->k; l++)
+        for (size_t v = 0; v < VECTORS; v++) {
+            const tw_lanes x = turn_one(p, (column + v * TW_LANES) * p->ldb + l);
+            for (size_t i = 0; i < rows; i++)
+                sums[i][v] = tw_fma(tw_broadcast(a[i * p->lda + l]), x, sums[i][v]);
+        }
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < VECTORS; v++)
+            tw_store(c + i * p->ldc + v * TW_LANES, sums[i][v]);
+}
+
+/* Each kind of B has its own copy. */
+INLINE void multiply_lying(size_t rows, const tw_product *p, size_t row, size_t column)
+{
+    tw_product wide = *p, narrow = *p;
+    wide.b16 = NULL;
+    narrow.b = NULL;
+    if (p->b)
+        multiply_turned(rows, &wide, row, column);
+    else
+        multiply_turned(rows, &narrow, row, column);
+}
+
+/* Whole panels of the fewest rows; returns the first column that is left. */
+static size_t run_fewest(const tw_product *p, const tw_product_part *part)
+{
+    const size_t end = part->column + part->columns, row = part->row;
+    size_t j = part->column;
+    for (; j + PANEL <= end; j += PANEL)
+        switch (part->rows) {
+#define ROWS(n)                                                                                    \
+    case n:                                                                                        \
+        multiply_lying(n, p, row, j);                                                              \
+        break;
+            ROWS(1)
+            ROWS(2)
+            ROWS(3)
+            ROWS(4)
+#if defined(__AVX512F__)
+            ROWS(5)
+            ROWS(6)
+            ROWS(7)
+            ROWS(8)
+#endif
+#undef ROWS
+        default:
+            __builtin_unreachable();
+        }
+    return j;
+}
+
+/* Few rows: all of them are packed first, then each column of B is read from its beginning to its
+ * end, as it lies. */
+static void run_few(const tw_product *p, const tw_product_part *part, size_t row, size_t rows)
+{
+    float *a = part->scratch, *panel = a + TW_BLOCK_ROWS * TW_BLOCK_DEPTH;
+    const size_t end = part->column + part->columns;
+    block at;
+    for (size_t i = 0; (at = block_at(p, row, rows, i)).depth > 0; i++)
+        pack_rows(p, &at, a + rows * at.first);
+    for (size_t j = part->column; j < end; j += PANEL)
+        for (size_t i = 0; (at = block_at(p, row, rows, i)).depth > 0; i++)
+            run_panel(p, &at, j, end, a + rows * at.first, panel);
+}
+
+/* Many: a block of them at a time, with each block's panels. */
+static void run_many(const tw_product *p, const tw_product_part *part, size_t row, size_t rows)
+{
+    float *a = part->scratch, *panel = a + TW_BLOCK_ROWS * TW_BLOCK_DEPTH;
+    const size_t end = part->column + part->columns;
+    block at;
+    for (size_t i = 0; (at = block_at(p, row, rows, i)).depth > 0; i++) {
+        pack_rows(p, &at, a);
+        for (size_t j = part->column; j < end; j += PANEL)
+            run_panel(p, &at, j, end, a, panel);
     }
 }
 
-void TW_AT_LEVEL(tw_product_part)(const tw_product *p, const tw_product_part *part)
+void TW_AT_LEVEL(tw_product_part)(const tw_product *p, const tw_product_part *whole)
 {
-    const size_t blocks = (p->k + TW_BLOCK_DEPTH - 1) / TW_BLOCK_DEPTH;
-    const size_t depth = blocks ? (p->k + blocks - 1) / blocks : 0; /* equal, or nearly */
+    tw_product_part left_over = *whole;
+    const tw_product_part *part = &left_over;
+    if (whole->rows <= FEWEST && p->transpose_b && !p->transpose_a && p->alpha == 1) {
+        left_over.column = run_fewest(p, whole);
+        left_over.columns = whole->column + whole->columns - left_over.column;
+    }
     for (size_t row = 0; row < part->rows; row += TW_BLOCK_ROWS) {
-        block at = {.row = part->row + row, .rows = part->rows - row};
-        if (at.rows > TW_BLOCK_ROWS)
-            at.rows = TW_BLOCK_ROWS;
-        for (at.first = 0; at.first < p->k; at.first += depth) {
-            at.depth = p->k - at.first < depth ? p->k - at.first : depth;
-            multiply_block(p, part, &at);
-        }
+        const size_t left = part->rows - row, rows = left < TW_BLOCK_ROWS ? left : TW_BLOCK_ROWS;
+        if (rows * p->k <= (size_t)TW_BLOCK_ROWS * TW_BLOCK_DEPTH)
+            run_few(p, part, part->row + row, rows);
+        else
+            run_many(p, part, part->row + row, rows);
     }
 }
