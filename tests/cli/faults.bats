@@ -8,6 +8,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 load records
+load inject
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -43,23 +44,10 @@ log_lines() {
     done <log
 }
 
-# with_fault KIND N COMMAND...: sets status and calls, the number of calls that counted.
-with_fault() {
-    local kind=$1 nth=$2
-    shift 2
-    head -c 8 /dev/zero >"$BATS_TEST_TMPDIR/counter"
-    status=0
-    { # which hides what bash says of a process that was killed
-        FAULT_COUNTER=$BATS_TEST_TMPDIR/counter FAULT_NTH=$nth FAULT_KIND=$kind \
-            LD_PRELOAD=$BUILD/tests/cli/faults.so "$@" 2>"$BATS_TEST_TMPDIR/err" || status=$?
-    } 2>/dev/null
-    calls=$(od -An -td8 "$BATS_TEST_TMPDIR/counter" | tr -d ' ')
-}
-
 # place_old: puts what an earlier run left at `out`; nothing for old=none. With `begun`, the
 # checkpoint and the log of an interrupted run, too.
 place_old() {
-    rm -rf out log out.checkpoint .out* .log*
+    rm -rf out log out.* .out* .log*
     [[ $old == none ]] || cp -r "$BATS_FILE_TMPDIR/old/$old" out
     [[ -z ${begun:-} ]] || cp -r "$begun"/* .
 }

@@ -125,8 +125,8 @@ untouched() {
     untouched 1 'proj: it holds tokenizer_config.json, a link' "${tune[@]}" -o proj train.jsonl
     rm proj/tokenizer_config.json
     # Another run's checkpoint is no result, and a result no checkpoint.
-    mkdir done && touch done/state.json done/weights.safetensors
-    untouched 1 'done: it holds state.json' "${tune[@]}" -o done train.jsonl
+    mkdir other && touch other/state.json other/weights.safetensors
+    untouched 1 'other: it holds state.json' "${tune[@]}" -o other train.jsonl
     cp -r policy out.checkpoint
     untouched 1 'out.checkpoint: it holds config.json' "${tune[@]}" -o out train.jsonl
     rm -r out.checkpoint
@@ -282,7 +282,7 @@ a_checkpoint() {
 
 @test "temporaries of dead processes are removed by the next run at that place, and no others" {
     (exit 0) &
-    local dead=$! kept
+    local dead=$!
     wait $dead
     mkdir ".out.partial-$dead-0" ".out.checkpoint.partial-$dead-1" ".out.partial-$$-0" \
         ".out2.partial-$dead-0" ".out.partial-$dead"
