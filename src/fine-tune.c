@@ -82,10 +82,10 @@ static const tw_option options[] = {
      "what is best: the lowest nll, or the highest mean of an expression over text metrics of "
      "greedy generations, such as rouge1+2*rouge2+rougeLsum",
      0, 0, NULL, 0},
-    TW_OPTION_PREFIX(text),
+    TW_OPTIONS_AFFIXES(text),
     TW_OPTION_PROMPT_FIELD(text),
     TW_OPTION_COMPLETION_FIELD(text),
-    TW_OPTION_MAX_PROMPT_TOKENS(text),
+    TW_OPTIONS_PROMPT_LIMIT(text),
     TW_OPTION_MAX_COMPLETION_TOKENS(text),
     TW_OPTION_STRICT(text),
     TW_OPTION_MAX_ERRORS(common),
@@ -338,10 +338,10 @@ static int load_data(run *run, char **files, int count)
     if (check_data(run, needs_completion) < 0)
         return -1;
     if (!common.quiet && run->data.counts.prompts_cut + run->data.counts.completions_cut)
-        tw_warn("of %" PRIu64 " records %" PRIu64 " prompts and %" PRIu64
-                " completions were cut to fit",
+        tw_warn("of %" PRIu64 " records %" PRIu64 " prompts were cut %s and %" PRIu64
+                " completions to fit",
                 run->data.counts.records, run->data.counts.prompts_cut,
-                run->data.counts.completions_cut);
+                tw_truncate_place((tw_truncate)text.truncate), run->data.counts.completions_cut);
     return 0;
 }
 

@@ -78,9 +78,9 @@ static const tw_option options[] = {
     {"valid-fraction", 0, TW_REAL, &valid_fraction, "R",
      "without --valid, the share of groups to hold out, drawn by their ids", 0, 1, NULL,
      TW_OPTION_BELOW_MAX},
-    TW_OPTION_PREFIX(text),
+    TW_OPTIONS_AFFIXES(text),
     TW_OPTION_PROMPT_FIELD(text),
-    TW_OPTION_MAX_PROMPT_TOKENS(text),
+    TW_OPTIONS_PROMPT_LIMIT(text),
     TW_OPTION_MAX_COMPLETION_TOKENS(text),
     TW_OPTION_RETOKENIZE(text),
     TW_OPTION_STRICT(text),
@@ -245,8 +245,9 @@ static int load_groups(tw_data *data, const tw_model *model, char **files, int c
                 "were skipped",
                 counts->merged, all);
     if (counts->prompts_cut + counts->completions_cut > 0 && !common.quiet)
-        tw_warn("%" PRIu64 " prompts and %" PRIu64 " generations were cut to fit",
-                counts->prompts_cut, counts->completions_cut);
+        tw_warn("%" PRIu64 " prompts were cut %s and %" PRIu64 " generations to fit",
+                counts->prompts_cut, tw_truncate_place((tw_truncate)text.truncate),
+                counts->completions_cut);
     return 0;
 }
 

@@ -53,9 +53,9 @@ static const tw_option options[] = {
      "do not draw the end-of-sequence token before N tokens", 0, 1e9, NULL, 0},
     TW_OPTION_SEED(common),
     TW_OPTIONS_GROUP("Input"),
-    TW_OPTION_PREFIX(text),
+    TW_OPTIONS_AFFIXES(text),
     TW_OPTION_PROMPT_FIELD(text),
-    TW_OPTION_MAX_PROMPT_TOKENS(text),
+    TW_OPTIONS_PROMPT_LIMIT(text),
     TW_OPTION_STRICT(text),
     TW_OPTION_MAX_ERRORS(common),
     TW_OPTIONS_GROUP("Output"),
@@ -107,12 +107,14 @@ typedef struct run {
 static int read_item(run *run, item *item)
 {
     const tw_config *config = &run->model->config;
-    tw_prompt_rules rules = {run->model->tokenizer,
-                             text.prefix,
-                             config->bos >= 0 ? config->bos : config->eos,
-                             text.strict,
-                             tw_has_encoder(config) && config->eos >= 0,
-                             config->eos};
+    const tw_prompt_rules rules = {.tokenizer = run->model->tokenizer,
+                                   .prefix = text.prefix,
+                                   .suffix = text.suffix,
+                                   .start = config->bos >= 0 ? config->bos : config->eos,
+                                   .strict = text.strict,
+                                   .closed = tw_has_encoder(config) && config->eos >= 0,
+                                   .eos = config->eos,
+                                   .truncate = (tw_truncate)text.truncate};
     for (;;) {
         *item = (struct item){0};
         int status = tw_records_next(run->records, &item->record);
@@ -283,8 +285,8 @@ static int decode_all(run *run)
     if (tw_decode(run->model, &decode, &calls) < 0 || run->failed)
         return -1;
     if (run->cut && !common.quiet)
-        tw_warn("%" PRIu64 " prompts were longer than %zu tokens and were cut", run->cut,
-                run->prompt_limit);
+        tw_warn("%" PRIu64 " prompts were longer than %zu tokens and were cut %s", run->cut,
+                run->prompt_limit, tw_truncate_place((tw_truncate)text.truncate));
     return 0;
 }
 

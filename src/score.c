@@ -59,10 +59,10 @@ static const tw_option options[] = {
     TW_OPTIONS_GROUP("Samples as prompts of a classifier"),
     TW_CLASSIFIER_OPTIONS(classifier),
     TW_OPTIONS_GROUP("Input"),
-    TW_OPTION_PREFIX(text),
+    TW_OPTIONS_AFFIXES(text),
     TW_OPTION_PROMPT_FIELD(text),
     TW_OPTION_COMPLETION_FIELD(text),
-    TW_OPTION_MAX_PROMPT_TOKENS(text),
+    TW_OPTIONS_PROMPT_LIMIT(text),
     TW_OPTION_MAX_COMPLETION_TOKENS(text),
     TW_OPTION_RETOKENIZE(text),
     TW_OPTION_STRICT(text),
@@ -245,8 +245,9 @@ static void note_cuts(const run *run)
     for (int i = 0; i < run->measures->model_count && !common.quiet; i++) {
         const tw_measuring_model *model = &run->measures->models[i];
         if (model->encoded.prompts_cut + model->encoded.completions_cut > 0)
-            tw_warn("%" PRIu64 " prompts and %" PRIu64 " completions were cut to fit %s",
-                    model->encoded.prompts_cut, model->encoded.completions_cut, model->path);
+            tw_warn("%" PRIu64 " prompts were cut %s and %" PRIu64 " completions to fit %s",
+                    model->encoded.prompts_cut, tw_truncate_place((tw_truncate)text.truncate),
+                    model->encoded.completions_cut, model->path);
     }
 }
 

@@ -8,9 +8,8 @@
 
 static int encode(const tw_prompt_rules *rules, const char *text, tw_ids *ids)
 {
-    if (!rules->prefix || !*rules->prefix)
-        return tw_tokenizer_encode(rules->tokenizer, text, strlen(text), ids);
-    char *whole = tw_format("%s%s", rules->prefix, text);
+    char *whole = tw_format("%s%s%s", rules->prefix ? rules->prefix : "", text,
+                            rules->suffix ? rules->suffix : "");
     int status = tw_tokenizer_encode(rules->tokenizer, whole, strlen(whole), ids);
     free(whole);
     return status;
@@ -44,6 +43,39 @@ static void close(const tw_prompt_rules *rules, tw_ids *ids)
     ids->ids[ids->count++] = rules->eos;
 }
 
+/* Tokens of an affix alone. */
+static int count_tokens(const tw_prompt_rules *rules, const char *affix, size_t *count)
+{
+    tw_ids ids = {0};
+    if (affix && tw_tokenizer_encode(rules->tokenizer, affix, strlen(affix), &ids) < 0)
+        return -1;
+    *count = ids.count;
+    free(ids.ids);
+    return 0;
+}
+
+/* Keeps `limit` of more tokens: the first ones and the last ones. */
+static int cut(const tw_prompt_rules *rules, size_t limit, tw_ids *ids)
+{
+    size_t head = 0, tail = 0;
+    if (count_tokens(rules, rules->prefix, &head) < 0 ||
+        count_tokens(rules, rules->suffix, &tail) < 0)
+        return -1;
+    head += tw_tokenizer_before(rules->tokenizer)->count;
+    tail += rules->closed;
+    if (head + tail >= limit && tail > rules->closed)
+        return tw_fail("prompt: %zu tokens before and after its text leave none of %zu for it",
+                       head + tail, limit);
+    const size_t room = head + tail < limit ? limit - head - tail : 0;
+    size_t first = limit - tail;
+    if (rules->truncate != TW_TRUNCATE_RIGHT && room > 0)
+        first = head + (rules->truncate == TW_TRUNCATE_MIDDLE ? (room + 1) / 2 : 0);
+    const size_t last = limit - first;
+    memmove(ids->ids + first, ids->ids + ids->count - last, last * sizeof *ids->ids);
+    ids->count = limit;
+    return 1;
+}
+
 int tw_prompt_encode(const tw_prompt_rules *rules, const char *text, size_t limit, tw_ids *ids)
 {
     *ids = (tw_ids){0};
@@ -52,17 +84,21 @@ int tw_prompt_encode(const tw_prompt_rules *rules, const char *text, size_t limi
     if (rules->closed)
         close(rules, ids);
     int status = begin(rules, ids);
-    if (status == 0 && ids->count > limit && rules->strict) {
-        status = tw_fail("prompt: %zu tokens; expected at most %zu", ids->count, limit);
-    } else if (status == 0 && ids->count > limit) {
-        ids->count = limit;
-        if (rules->closed)
-            ids->ids[limit - 1] = rules->eos;
-        status = 1;
-    }
+    if (status == 0 && ids->count > limit)
+        status = rules->strict
+                     ? tw_fail("prompt: %zu tokens; expected at most %zu", ids->count, limit)
+                     : cut(rules, limit, ids);
     if (status < 0) {
         free(ids->ids);
         *ids = (tw_ids){0};
     }
     return status;
+}
+
+const char *tw_truncate_place(tw_truncate truncate)
+{
+    static const char *const places[] = {[TW_TRUNCATE_RIGHT] = "at their end",
+                                         [TW_TRUNCATE_LEFT] = "at their beginning",
+                                         [TW_TRUNCATE_MIDDLE] = "in their middle"};
+    return places[truncate];
 }

@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "text/prompt.h"
 
 tw_encoding tw_encoding_of(const tw_model *model, const tw_text_options *text)
 {
@@ -24,6 +23,8 @@ tw_encoding tw_encoding_of(const tw_model *model, const tw_text_options *text)
                          .max_prompt_tokens = (size_t)text->max_prompt_tokens,
                          .max_completion_tokens = (size_t)text->max_completion_tokens,
                          .prefix = text->prefix,
+                         .suffix = text->suffix,
+                         .truncate = (tw_truncate)text->truncate,
                          .strict = text->strict,
                          .retokenize = text->retokenize};
 }
@@ -157,12 +158,14 @@ int tw_encode_prompt(const tw_encoding *encoding, const char *prompt, size_t lon
                      tw_encoded *encoded, tw_ids *ids)
 {
     size_t limit = prompt_limit(encoding, longest);
-    tw_prompt_rules rules = {encoding->tokenizer,
-                             encoding->prefix,
-                             encoding->start,
-                             encoding->strict,
-                             encoding->apart && encoding->eos >= 0,
-                             encoding->eos};
+    const tw_prompt_rules rules = {.tokenizer = encoding->tokenizer,
+                                   .prefix = encoding->prefix,
+                                   .suffix = encoding->suffix,
+                                   .start = encoding->start,
+                                   .strict = encoding->strict,
+                                   .closed = encoding->apart && encoding->eos >= 0,
+                                   .eos = encoding->eos,
+                                   .truncate = encoding->truncate};
     int cut = tw_prompt_encode(&rules, prompt, limit, ids);
     if (cut < 0)
         return -1;

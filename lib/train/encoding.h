@@ -8,6 +8,7 @@
 
 #include "model/model.h"
 #include "text/options.h"
+#include "text/prompt.h"
 #include "text/tokenizer.h"
 
 /* Records as token ids, by one rule: what a model is measured on is cut and closed as what
@@ -23,7 +24,8 @@ typedef struct tw_encoding {
                                      below may exceed it; prompts are closed by EOS */
     size_t max_prompt_tokens;     /* 0: what the completion leaves of the context */
     size_t max_completion_tokens; /* kept free behind every prompt; 0: as each record needs */
-    const char *prefix;           /* text before every prompt; NULL: none */
+    const char *prefix, *suffix;  /* text around every prompt; NULL: none */
+    tw_truncate truncate;         /* where a prompt that is too long is cut */
     bool strict;                  /* what is too long fails instead of being truncated */
     bool retokenize;              /* samples: ignore `tokens`, encode `text` */
 } tw_encoding;

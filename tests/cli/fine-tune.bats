@@ -237,7 +237,7 @@ tune() { # as command_to, and runs it
     long=$(printf 'fonts and logs %.0s' {1..40})
     printf '{"prompt":"%s","completion":"%s"}\n' a "$long" "$long" b >long.jsonl
     run -0 fine-tune -m "$model" -o out --steps 1 long.jsonl
-    [[ $output == *"fine-tune: of 2 records 1 prompts and 1 completions were cut to fit"* ]]
+    [[ $output == *"fine-tune: of 2 records 1 prompts were cut at their end and 1 completions to fit"* ]]
     refused 1 'long.jsonl:1: ' fine-tune -m "$model" -o new --steps 1 --strict long.jsonl
     head -1 train.jsonl >>long.jsonl
     run -0 fine-tune -q -m "$model" -o out --steps 1 --strict --max-errors 2 long.jsonl

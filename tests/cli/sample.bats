@@ -124,7 +124,7 @@ draw() {
     run -0 --separate-stderr sample --plain -q -m "$model" --max-new-tokens 60 prompts.jsonl
     same '' "$stderr"
     sample --plain -m "$model" --max-new-tokens 60 prompts.jsonl >out 2>err
-    grep -q '^sample: 3 prompts were longer than 4 tokens and were cut$' err
+    grep -q '^sample: 3 prompts were longer than 4 tokens and were cut at their end$' err
     # The first tokens stay.
     jq -e -s 'all(.samples[0].tokens | length == 60)' out >/dev/null
     refused 1 'prompts.jsonl:1: prompt: 7 tokens; expected at most 4' \
@@ -206,4 +206,25 @@ draw() {
     refused 2 '--samples' sample -m "$model" -k 0 prompts.jsonl
     refused 2 '--seed' sample -m "$model" -s 1e3 prompts.jsonl
     refused 2 '--beam' sample -m "$model" --beam 4 prompts.jsonl
+}
+
+@test "a prompt that is too long is cut on the chosen side of its text, between prefix and suffix" {
+    local side
+    printf '{"prompt":"%s"}\n' 'a library for fonts and a tool that draws images of the web server' >long
+    template=(--prefix 'text: ' --suffix ' summary:' --max-prompt-tokens 16)
+    for side in right left middle; do
+        draw --greedy "${template[@]}" --truncate $side long 2>err >$side
+        jq -c .samples $side >samples-$side
+    done
+    [ "$(cat samples-* | sort -u | wc -l)" -gt 1 ]
+    run -0 --separate-stderr sample --plain -m "$model" --max-new-tokens 2 --truncate left "${template[@]}" long
+    [[ $stderr == *'sample: 1 prompts were longer than 16 tokens and were cut at their beginning'* ]]
+    refused 1 'before and after its text leave none of 4 for it' sample -q -m "$model" "${template[@]}" --max-prompt-tokens 4 long
+    # The same for what is learned, with the same words.
+    jq -c '.completion = "b"' long >train
+    run -0 --separate-stderr fine-tune -m "$model" -o out --steps 1 -b 1 --truncate middle "${template[@]}" train
+    [[ $stderr == *'1 prompts were cut in their middle and 0 completions to fit'* ]]
+    # Without a need to cut, the side does not matter, and the suffix is text like any other.
+    draw --suffix ' fonts' prompts.jsonl | jq -c .samples >suffixed
+    draw --truncate left <(jq -c '.prompt += " fonts"' prompts.jsonl) | jq -c .samples | cmp suffixed -
 }

@@ -211,7 +211,7 @@ END
 
 @test "limits cut as in training, with a note; --strict refuses; --prefix counts" {
     run -0 --separate-stderr score --metrics nll -m "$model" --max-prompt-tokens 2 --max-completion-tokens 3 valid.jsonl
-    [[ $stderr == *"prompts and "*" completions were cut to fit $model"* ]]
+    [[ $stderr == *"prompts were cut at their end and "*" completions to fit $model"* ]]
     score -q --plain --per-record --metrics reward -g guidance --max-completion-tokens 3 valid.jsonl |
         jq -se 'all(.[].samples[]; (.rewards | length) <= 3)'
     run -1 --separate-stderr score -q --metrics nll -m "$model" --max-completion-tokens 3 --strict valid.jsonl

@@ -195,6 +195,45 @@ static void prompts_begin_as_the_files_say(void **state)
     tw_tokenizer_free(tokenizer);
 }
 
+/* What is cut is the text's, on the side that is chosen; what surrounds it stays. */
+static void prompts_are_cut_where_it_is_said(void **state)
+{
+    (void)state;
+    tw_tokenizer *tokenizer = open_with(ROBERTA);
+    tw_prompt_rules rules = {.tokenizer = tokenizer, .start = 3, .eos = 7};
+    const char *text = "bbaaabb";
+    check_prompt(&rules, text, 9, "0332243");
+    check_prompt(&rules, text, 5, "03322");
+    rules.truncate = TW_TRUNCATE_LEFT;
+    check_prompt(&rules, text, 5, "02243");
+    rules.truncate = TW_TRUNCATE_MIDDLE;
+    check_prompt(&rules, text, 5, "03343");
+    rules.closed = true;
+    check_prompt(&rules, text, 5, "03337");
+    check_prompt(&rules, text, 1, "7");
+    tw_tokenizer_free(tokenizer);
+}
+
+static void affixes_stay(void **state)
+{
+    (void)state;
+    tw_tokenizer *tokenizer = open_with("null");
+    tw_prompt_rules rules = {.tokenizer = tokenizer, .prefix = "b", .suffix = "aa", .start = 3};
+    const char *text = "ababbaab";
+    check_prompt(&rules, text, 8, "34432422");
+    check_prompt(&rules, text, 6, "344322");
+    rules.truncate = TW_TRUNCATE_LEFT;
+    check_prompt(&rules, text, 6, "332422");
+    rules.truncate = TW_TRUNCATE_MIDDLE;
+    check_prompt(&rules, text, 6, "344422");
+    check_prompt(&rules, text, 4, "3422");
+    check_prompt(&rules, text, 3, "refused");
+    /* A prefix alone may be cut itself. */
+    rules = (tw_prompt_rules){.tokenizer = tokenizer, .prefix = "bbb", .start = 3};
+    check_prompt(&rules, text, 2, "33");
+    tw_tokenizer_free(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +243,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(heeds_the_class_of_merges, scratch_enter, scratch_leave),
         cmocka_unit_test_setup_teardown(prompts_begin_as_the_files_say, scratch_enter,
                                         scratch_leave),
+        cmocka_unit_test_setup_teardown(prompts_are_cut_where_it_is_said, scratch_enter,
+                                        scratch_leave),
+        cmocka_unit_test_setup_teardown(affixes_stay, scratch_enter, scratch_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
