@@ -152,8 +152,8 @@ install: all ## install programs, man pages and pipelines (PREFIX, DESTDIR, PROG
 	$(call INSTALL_AS_IT_IS,$(IMPORTERS),$(LIBEXEC)/import)
 	$(call INSTALL_AS_IT_IS,$(IMPORTERS_LIB),$(LIBEXEC)/import/lib)
 	for rules in $(RULES); do \
-		sed -e 's|^PIPELINES ?=.*|PIPELINES ?= $$(_here)/../../libexec/tokenwise|' \
-			-e 's|^BIN ?=.*|BIN ?= $$(_here)/../../bin|' \
+		sed -e 's|^PIPELINES ?=.*|PIPELINES := $$(_here)/../../libexec/tokenwise|' \
+			-e 's|^BIN ?=.*|BIN := $$(_here)/../../bin|' \
 			-e 's|^_program =.*|_program = $$(BIN)/$(PROGRAM_PREFIX)$$(1)|' "$$rules" \
 			> '$(SHARE)'/"$${rules##*/}"; \
 	done

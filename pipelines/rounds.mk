@@ -57,7 +57,8 @@ LORA_TARGETS ?=
 TUNE_VALID ?=
 # JOBS=n and HOSTS=file shard what can be, see map --help.
 
-# Where scripts and programs are; `make install` changes these lines.
+# Where scripts and programs are; `make install` changes these three lines, whatever BIN the
+# environment has.
 _here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 PIPELINES ?= $(_here)
 BIN ?= $(_here)/../bin

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # make install, uninstall, help.
+bats_require_minimum_version 1.5.0
 load helper
 
 tokenwise() { # make of the repository, for what is built in BIN and BUILD
@@ -49,7 +50,9 @@ tokenwise() { # make of the repository, for what is built in BIN and BUILD
 
 @test "what is installed works from there: an import, a map, rounds" {
     tokenwise install DESTDIR="$PWD/root" PREFIX=/opt/tw PROGRAM_PREFIX=tw-
+    # Nothing of the repository's is found.
     export PATH=/usr/local/bin:/usr/bin:/bin
+    unset BIN
     local bin=$PWD/root/opt/tw/bin libexec=$PWD/root/opt/tw/libexec/tokenwise share=$PWD/root/opt/tw/share/tokenwise
     "$libexec/import/import" -q trl "$FIXTURES/import/trl.jsonl" | "$bin/tw-rank" -q --plain --by ranks >ranked
     same 5 "$(wc -l <ranked)"
@@ -80,6 +83,7 @@ include $share/rounds.mk
 END
     env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS JOBS=2 make WORK=out rounds >log 2>&1 || { cat log && return 1; }
     grep -q "/map -o .* -- .*/tw-sample" log
+    run ! grep -q "$REPO/bin" log
     run "$libexec/rounds-table" out
     [[ ${lines[4]} == 'round 1 less'* && ${lines[5]} == 'mle 1 '* ]]
 }
