@@ -110,7 +110,7 @@ all_refuse() {
     line=$(($(wc -l <cut.jsonl) + 1))
     all_refuse "$line: column " cut.jsonl
     zstd -q <cut.jsonl >cut3.zst
-    all_refuse "$line: the stream ends inside this line, at byte 1000" cut3.zst
+    all_refuse "$line: column " cut3.zst
 }
 
 @test "a flipped byte in a frame" {
