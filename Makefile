@@ -19,10 +19,10 @@ ifeq ($(origin CXX),default)
 CXX := g++
 endif
 ARCH ?=
-OPTIMIZE ?= -O3 -fno-math-errno -fno-trapping-math
+OPTIMIZE ?= -O3
 # Results are the same to the bit whatever the compiler and its level of optimisation: where a
 # multiply-add is fused, the source says so.
-EXACT := -ffp-contract=off
+EXACT := -ffp-contract=off -fno-math-errno -fno-trapping-math
 WARN := -Wall -Wextra
 CPPFLAGS += -Ilib -D_GNU_SOURCE -DTW_VERSION='"$(VERSION)"'
 CFLAGS ?= -g

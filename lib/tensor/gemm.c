@@ -13,11 +13,11 @@ enum { WORTH_THREADS = 1 << 18 };
 /* Parts are rectangles of whole tiles and panels of every level: multiples of these. */
 enum { ROW_STEP = 12, COLUMN_STEP = 32, FEW_COLUMNS = 96, PARTS = 4 };
 
-static tw_gemm_backend backend = TW_GEMM_OWN;
+static tw_gemm_backend chosen = TW_GEMM_OWN;
 
-void tw_gemm_use(tw_gemm_backend chosen)
+void tw_gemm_use(tw_gemm_backend backend)
 {
-    backend = chosen;
+    chosen = backend;
 }
 
 /* How C is cut: into rectangles of that size. */
@@ -87,7 +87,7 @@ void tw_product_run(const tw_product *p)
         clear(p);
         return;
     }
-    if (backend == TW_GEMM_OPENBLAS && p->b) {
+    if (chosen == TW_GEMM_OPENBLAS && p->b) {
         run_openblas(p);
         return;
     }
@@ -101,7 +101,8 @@ void tw_product_run(const tw_product *p)
 }
 
 void tw_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
-             const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+             const float *a, size_t lda, const float *b, size_t ldb, float beta,
+             float *c, /* NOLINT(readability-non-const-parameter) */
              size_t ldc)
 {
     const tw_product product = {.m = m,
@@ -128,7 +129,7 @@ size_t tw_gemm_scratch(void)
 const char *tw_gemm_name(void)
 {
     static char text[256];
-    if (backend == TW_GEMM_OPENBLAS)
+    if (chosen == TW_GEMM_OPENBLAS)
         snprintf(text, sizeof text, "%s, %d threads", openblas_get_config(),
                  openblas_get_num_threads());
     else

@@ -43,14 +43,13 @@ static block *cut(const tw_params *params, size_t *count)
 void tw_adam_init(tw_adam *adam, const tw_params *params, const tw_adam_options *options)
 {
     *adam = (tw_adam){.options = *options, .params = params};
-    adam->m = tw_alloc(params->size, sizeof *adam->m);
-    adam->v = tw_alloc(params->size, sizeof *adam->v);
+    adam->m = tw_alloc(params->size, 2 * sizeof *adam->m);
+    adam->v = adam->m + params->size;
 }
 
 void tw_adam_free(tw_adam *adam)
 {
     free(adam->m);
-    free(adam->v);
     *adam = (tw_adam){0};
 }
 
@@ -65,7 +64,6 @@ typedef struct update {
 static void update_block(const update *u, size_t count, float *restrict x, float *restrict dx,
                          float *restrict m, float *restrict v)
 {
-#pragma omp simd
     for (size_t i = 0; i < count; i++) {
         float g = u->scale * dx[i] + u->pull * x[i];
         float m_new = m[i] + u->rest1 * (g - m[i]);

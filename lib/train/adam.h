@@ -22,7 +22,7 @@ extern const tw_adam_options tw_adam_defaults;
 typedef struct tw_adam {
     tw_adam_options options;
     const tw_params *params;
-    float *m, *v;  /* [params->size] */
+    float *m, *v;  /* [params->size] each, in one buffer */
     uint64_t step; /* updates done */
 } tw_adam;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/memory.h"
 
 extern const tw_kernels tw_kernels_scalar;
 
@@ -73,13 +74,17 @@ int tw_kernels_check(void)
     const char *name = getenv("TW_KERNELS");
     if (!name || !*name || tw_kernels_choose(name))
         return 0;
-    char names[64] = "";
+    char *names = NULL;
     const tw_kernels *at;
     for (size_t i = 0; (at = tw_kernels_at(i)); i++) {
-        strcat(names, i ? ", " : "");
-        strcat(names, at->name);
+        char *longer = names ? tw_format("%s, %s", names, at->name) : tw_strdup(at->name);
+        free(names);
+        names = longer;
     }
-    return tw_fail("environment: TW_KERNELS is '%s': this processor has %s", name, names);
+    const int status =
+        tw_fail("environment: TW_KERNELS is '%s': this processor has %s", name, names);
+    free(names);
+    return status;
 }
 
 __attribute__((constructor)) static void choose_at_start(void)
