@@ -12,9 +12,10 @@ static float row_max(const float *x, size_t n)
         for (size_t v = 0; v < VECTORS; v++)
             most.x[v] = tw_larger(next.x[v], most.x[v]);
     }
+    const lanes last = most; /* most itself stays in registers */
     float max = x[0];
     for (size_t l = 0; l < TW_SUM_LANES; l++)
-        max = number(&most, l) > max ? number(&most, l) : max;
+        max = number(&last, l) > max ? number(&last, l) : max;
     for (; i < n; i++)
         max = x[i] > max ? x[i] : max;
     return max;

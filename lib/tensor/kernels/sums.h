@@ -43,10 +43,12 @@ static inline lanes load_last(const float *x, size_t count, float rest)
     return to;
 }
 
+/* Vector by vector: a copy of the whole goes through memory. */
 static inline lanes load(const float *x)
 {
     lanes to;
-    memcpy(to.x, x, sizeof to.x);
+    for (size_t v = 0; v < VECTORS; v++)
+        to.x[v] = tw_load(x + v * TW_LANES);
     return to;
 }
 
