@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/math.h"
 #include "core/memory.h"
-#include "tensor/kernels/functions.h"
+#include "model/nucleus.h"
+#include "model/row-search.h"
 #include "tensor/kernels/kernels.h"
 
 const tw_sampling tw_sampling_defaults = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
@@ -15,6 +17,7 @@ void tw_sampler_free(tw_sampler *sampler)
 {
     free(sampler->logits);
     free(sampler->keys);
+    free(sampler->tops);
     *sampler = (tw_sampler){0};
 }
 
@@ -29,188 +32,152 @@ static void penalise(float *logits, const float *original, const int32_t *seen, 
     }
 }
 
-static int32_t likeliest(const float *logits, size_t n)
-{
-    const float max = tw_row_max(logits, n);
-    size_t best = 0;
-    while (best + 1 < n && logits[best] != max)
-        best++;
-    return (int32_t)best;
-}
-
-/* The k-th largest of logits[n]: a heap of the k largest so far, smallest on top. */
-static float kth_largest(const float *logits, size_t n, size_t k, float *heap)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < n; i++) {
-        float x = logits[i];
-        if (size < k) {
-            size_t at = size++;
-            for (; at > 0 && heap[(at - 1) / 2] > x; at = (at - 1) / 2)
-                heap[at] = heap[(at - 1) / 2];
-            heap[at] = x;
-        } else if (x > heap[0]) {
-            size_t at = 0;
-            for (size_t child = 1; child < k; child = 2 * at + 1) {
-                if (child + 1 < k && heap[child + 1] < heap[child])
-                    child++;
-                if (heap[child] >= x)
-                    break;
-                heap[at] = heap[child];
-                at = child;
-            }
-            heap[at] = x;
-        }
-    }
-    return heap[0];
-}
-
-/* Weights of the tokens that stay in, 0 of the others; the likeliest weighs 1. x and weights may be
- * one array. */
-static void weigh(const float *x, size_t n, float threshold, float inverse_temperature,
-                  float *weights)
-{
-    const float max = tw_row_max(x, n);
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        float weight = tw_expf((x[i] - max) * inverse_temperature);
-        weights[i] = x[i] >= threshold && x[i] > -INFINITY ? weight : 0;
-    }
-}
-
-/* Weights are summed block by block, so that a draw walks through one block only. */
-enum { BLOCK = 256 };
-
-static double block_mass(const float *weights, size_t n, size_t first)
-{
-    size_t end = n - first < BLOCK ? n : first + BLOCK;
-    double mass = 0;
-#pragma omp simd reduction(+ : mass)
-    for (size_t i = first; i < end; i++)
-        mass += weights[i];
-    return mass;
-}
-
-static double total_mass(const float *weights, size_t n)
-{
-    double mass = 0;
-    for (size_t first = 0; first < n; first += BLOCK)
-        mass += block_mass(weights, n, first);
-    return mass;
-}
-
-/* The token where the weights before it and its own pass uniform * their sum. */
-static int32_t draw(const float *weights, size_t n, double uniform)
-{
-    double left = uniform * total_mass(weights, n), mass;
-    size_t first = 0;
-    while (first + BLOCK < n && left >= (mass = block_mass(weights, n, first))) {
-        left -= mass;
-        first += BLOCK;
-    }
-    size_t end = n - first < BLOCK ? n : first + BLOCK;
-    for (size_t i = first; i < end; i++) {
-        left -= weights[i];
-        if (left < 0)
-            return (int32_t)i;
-    }
-    while (end > 1 && weights[end - 1] == 0) /* sums are rounded: the last one of weight */
-        end--;
-    return (int32_t)end - 1;
-}
-
-/* Order of the nucleus: a greater weight is a greater key, and so is, among equals, a lower id.
- * Weights are not negative, so their bits are in their order. */
-static uint64_t key_of(float weight, size_t id)
-{
-    uint32_t bits;
-    memcpy(&bits, &weight, sizeof bits);
-    return (uint64_t)bits << 32 | (UINT32_MAX - (uint32_t)id);
-}
-
-static int32_t id_of(uint64_t key)
-{
-    return (int32_t)(UINT32_MAX - (uint32_t)key);
-}
-
-/* heap[at] sinks to its place in heap[count], greatest on top. */
-static void sink(uint64_t *heap, size_t count, size_t at)
-{
-    uint64_t key = heap[at];
-    for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
-        child += child + 1 < count && heap[child + 1] > heap[child];
-        if (heap[child] <= key)
-            break;
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = key;
-}
-
-/* Draws from the likeliest tokens that together have top_p of the mass, in their order. They are
- * taken from a heap one by one: a nucleus is small as a rule, and the rest needs no order. */
-static int32_t draw_nucleus(const float *weights, size_t n, double top_p, uint64_t *keys,
-                            double uniform)
-{
-    const double total = total_mass(weights, n), enough = top_p * total;
-    /* all that are lighter than this do not make up what a nucleus leaves out */
-    const double light = 0.5 * (total - enough) / (double)n;
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        if ((double)weights[i] > light)
-            keys[count++] = key_of(weights[i], i);
-    for (size_t i = count / 2; i-- > 0;)
-        sink(keys, count, i);
-    double mass = 0;
-    size_t left = count; /* of the heap; behind it, those taken, the first at the end */
-    while (left > 0 && mass < enough) {
-        uint64_t top = keys[0];
-        mass += weights[id_of(top)];
-        keys[0] = keys[--left];
-        sink(keys, left, 0);
-        keys[left] = top;
-    }
-    double rest = uniform * mass;
-    for (size_t i = count; i-- > left + 1;) {
-        rest -= weights[id_of(keys[i])];
-        if (rest < 0)
-            return id_of(keys[i]);
-    }
-    return id_of(keys[left]);
-}
-
 static void make_room(tw_sampler *sampler, size_t vocabulary)
 {
     if (sampler->room >= vocabulary)
         return;
-    sampler->logits = tw_realloc(sampler->logits, 2 * vocabulary, sizeof *sampler->logits);
-    sampler->keys = tw_realloc(sampler->keys, vocabulary, sizeof *sampler->keys);
+    const size_t strips = tw_row_strips(vocabulary), parts = strips; /* more than there are */
+    sampler->logits = tw_realloc(sampler->logits, 2 * vocabulary + 1, sizeof *sampler->logits);
+    sampler->found = sampler->logits + vocabulary;
+    sampler->keys = tw_realloc(sampler->keys, vocabulary + 1, sizeof *sampler->keys);
+    sampler->tops = tw_realloc(sampler->tops, strips + 3 * parts, sizeof *sampler->tops);
+    sampler->sums = sampler->tops + strips;
+    sampler->peaks = sampler->sums + parts;
+    sampler->factors = sampler->peaks + parts;
     sampler->room = vocabulary;
 }
 
-static int32_t choose(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
-                      size_t n, double uniform)
+/* Looks at a row: the largest numbers of strips, parts and all, and unless only those are wanted
+ * the mass of each part. */
+static float look(tw_sampler *sampler, const float *x, size_t n, float scale, bool only_tops)
 {
+    tw_kernel->row->parts(x, n, scale, sampler->tops, only_tops ? NULL : sampler->sums);
+    const size_t strips = tw_row_strips(n), each = TW_ROW_PART / TW_ROW_STRIP;
+    sampler->parts = 0;
+    for (size_t first = 0; first < strips; first += each)
+        sampler->peaks[sampler->parts++] =
+            tw_row_max(sampler->tops + first, strips - first < each ? strips - first : each);
+    return tw_row_max(sampler->peaks, sampler->parts);
+}
+
+/* The mass of part j: its own sum, made for its peak, times what that weighs beside max. */
+static double part_mass(const tw_sampler *sampler, size_t j)
+{
+    return (double)sampler->sums[j] * (double)sampler->factors[j];
+}
+
+static double total_mass(tw_sampler *sampler, float max, float scale)
+{
+    memcpy(sampler->factors, sampler->peaks, sampler->parts * sizeof *sampler->factors);
+    tw_kernel->row->exp_scaled(sampler->factors, sampler->parts, max, scale);
+    double mass = 0;
+    for (size_t j = 0; j < sampler->parts; j++)
+        mass += part_mass(sampler, j);
+    return mass;
+}
+
+/* The lowest id of a logit of max. */
+static int32_t likeliest(const tw_sampler *sampler, const float *x, size_t n, float max)
+{
+    size_t strip = 0;
+    while (strip + 1 < tw_row_strips(n) && sampler->tops[strip] != max)
+        strip++;
+    size_t best = strip * TW_ROW_STRIP;
+    while (best + 1 < n && x[best] != max)
+        best++;
+    return (int32_t)best;
+}
+
+/* One after another. */
+static double sum_of(const float *weights, size_t count)
+{
+    double mass = 0;
+    for (size_t i = 0; i < count; i++)
+        mass += (double)weights[i];
+    return mass;
+}
+
+/* The first weight with which their mass passes `fraction` of it. */
+static size_t draw(const float *weights, size_t count, double fraction)
+{
+    double left = fraction * sum_of(weights, count);
+    for (size_t i = 0; i < count; i++) {
+        left -= (double)weights[i];
+        if (left < 0)
+            return i;
+    }
+    while (count > 1 && weights[count - 1] == 0) /* sums are rounded: the last one of weight */
+        count--;
+    return count - 1;
+}
+
+/* A part by its mass, then a token within. */
+static int32_t draw_of_all(const tw_sampler *sampler, const float *x, size_t n, float scale,
+                           double left)
+{
+    size_t last = 0, j = 0;
+    for (; j < sampler->parts; j++) {
+        const double mass = part_mass(sampler, j);
+        last = mass > 0 ? j : last;
+        if (left < mass)
+            break;
+        left -= mass;
+    }
+    const size_t first = last * TW_ROW_PART;
+    const size_t count = n - first < TW_ROW_PART ? n - first : TW_ROW_PART;
+    memcpy(sampler->found, x + first, count * sizeof *sampler->found);
+    tw_kernel->row->exp_scaled(sampler->found, count, sampler->peaks[last], scale);
+    const double fraction = j < sampler->parts ? left / part_mass(sampler, last) : 1;
+    return (int32_t)(first + draw(sampler->found, count, fraction));
+}
+
+/* Weights (found) and ids (keys) of the logits that are not below a threshold; how many. */
+static size_t weigh_largest(const tw_sampler *sampler, const tw_search_row *row, float threshold,
+                            float max, float scale)
+{
+    const size_t count = tw_row_gather(row, threshold, INFINITY, sampler->found, sampler->keys);
+    tw_kernel->row->exp_scaled(sampler->found, count, max, scale);
+    return count;
+}
+
+/* `looked` is the scale at which masses of x are known, 0 if x has not been looked at; max is then
+ * its largest logit. */
+static int32_t choose(tw_sampler *sampler, const tw_sampling *sampling, const float *x, size_t n,
+                      float looked, float max, double uniform)
+{
+    const float scale = (float)fmin(1.0 / sampling->temperature, FLT_MAX);
+    const bool truncated = sampling->top_k > 0 && (size_t)sampling->top_k < n;
+    const bool only_tops = sampling->greedy || truncated;
+    if (looked == 0 || (!only_tops && looked != scale))
+        max = look(sampler, x, n, scale, only_tops);
     if (sampling->greedy)
-        return likeliest(logits, n);
-    float threshold = -INFINITY, *weights = sampler->logits;
-    if (sampling->top_k > 0 && (size_t)sampling->top_k < n)
-        threshold =
-            kth_largest(logits, n, (size_t)sampling->top_k, sampler->logits + sampler->room);
-    weigh(logits, n, threshold, (float)fmin(1.0 / sampling->temperature, FLT_MAX), weights);
-    return sampling->top_p < 1 ? draw_nucleus(weights, n, sampling->top_p, sampler->keys, uniform)
-                               : draw(weights, n, uniform);
+        return likeliest(sampler, x, n, max);
+    const tw_search_row row = {x, n, sampler->tops};
+    float *found = sampler->found, threshold = -FLT_MAX;
+    double mass = truncated ? 0 : total_mass(sampler, max, scale);
+    if (truncated) {
+        const float kth = tw_row_kth(&row, (size_t)sampling->top_k, found, sampler->keys);
+        threshold = fmaxf(threshold, kth);
+        const size_t count = weigh_largest(sampler, &row, threshold, max, scale);
+        if (sampling->top_p == 1)
+            return (int32_t)sampler->keys[draw(found, count, uniform)];
+        mass = sum_of(found, count);
+    }
+    if (sampling->top_p == 1)
+        return draw_of_all(sampler, x, n, scale, uniform * mass);
+    const tw_nucleus nucleus = {row, max, scale, threshold, sampling->top_p * mass};
+    return tw_nucleus_draw(&nucleus, uniform, found, sampler->keys);
 }
 
 tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
                         size_t vocabulary, const int32_t *seen, size_t seen_count,
                         const tw_stops *forbidden, double uniform)
 {
-    float max = tw_row_max(logits, vocabulary);
-    float log_sum = max + tw_logf(tw_row_exp_sum(logits, vocabulary, max));
-    if (!isfinite(log_sum)) /* one that is not a number makes the sum none */
-        return (tw_draw){-1, log_sum};
     make_room(sampler, vocabulary);
+    const float max = look(sampler, logits, vocabulary, 1, false);
+    const double log_sum = (double)max + tw_log(total_mass(sampler, max, 1));
+    if (!isfinite(log_sum)) /* one that is not a number makes the sum none */
+        return (tw_draw){-1, (float)log_sum};
     const float *changed = logits;
     if (sampling->repetition_penalty != 1 || forbidden) {
         float *copy = sampler->logits;
@@ -221,6 +188,7 @@ tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const 
             copy[forbidden->ids[i]] = -INFINITY;
         changed = copy;
     }
-    int32_t token = choose(sampler, sampling, changed, vocabulary, uniform);
-    return (tw_draw){token, logits[token] - log_sum};
+    const int32_t token =
+        choose(sampler, sampling, changed, vocabulary, changed == logits ? 1 : 0, max, uniform);
+    return (tw_draw){token, (float)((double)logits[token] - log_sum)};
 }

@@ -43,15 +43,24 @@ typedef struct tw_draw {
 
 /* Scratch of one thread; zero-initialise, free with tw_sampler_free. */
 typedef struct tw_sampler {
-    float *logits; /* [2 * room]: weights, then the heap of the k largest */
-    uint64_t *keys;
-    size_t room;
+    float *logits;  /* [room]: changed by penalty and forbidden tokens */
+    float *found;   /* [room + 1]: logits, then weights, of the tokens that may be drawn */
+    uint64_t *keys; /* [room + 1]: their ids */
+    float *tops;    /* of strips (kernels/rows.h) */
+    float *sums, *peaks, *factors; /* of parts: mass beside the peak, the peak, its own weight */
+    size_t room, parts;
 } tw_sampler;
 void tw_sampler_free(tw_sampler *sampler);
 
 /* Draws from logits[vocabulary] with one number uniform in [0, 1): tokens share that interval in
- * the order of their ids, with top_p < 1 in that of their probabilities. seen[seen_count] are the
- * tokens before (read for the penalty only); those of `forbidden` (NULL: none) cannot be drawn. */
+ * the order of their ids, with top_p < 1 in that of their probabilities, equals by id.
+ * seen[seen_count] are the tokens before (read for the penalty only); those of `forbidden` (NULL:
+ * none) cannot be drawn. -1 also for a row of which a number is not finite, save for -infinity.
+ *
+ * The bits depend on the row, the options and `uniform` alone. Weights are fp32; the mass of 512
+ * tokens in line is summed as rows.h says, such masses one after another in double; within these
+ * 512, and after top-k, weights are added in the order of ids in double; for top-p see nucleus.h.
+ */
 tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const float *logits,
                         size_t vocabulary, const int32_t *seen, size_t seen_count,
                         const tw_stops *forbidden, double uniform);

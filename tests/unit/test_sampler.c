@@ -11,6 +11,7 @@
 
 #include "core/rng.h"
 #include "model/sampler.h"
+#include "tensor/kernels/kernels.h"
 
 enum { VOCABULARY = 40, DRAWS = 20000 };
 
@@ -238,6 +239,8 @@ static int plainly(const tw_sampling *sampling, const double *logits_of, const t
     for (double left = uniform * mass; at + 1 < count; at++)
         if ((left -= x[order[at]]) < 0)
             break;
+    while (at > 0 && x[order[at]] == 0) /* sums are rounded */
+        at--;
     free(x);
     return order[at];
 }
@@ -257,6 +260,9 @@ static void test_large_vocabulary(void **state)
         {.temperature = 1, .top_k = 50, .top_p = 1, .repetition_penalty = 1},
         {.temperature = 2, .top_k = 300, .top_p = 0.5, .repetition_penalty = 1},
         {.temperature = 1, .top_p = 1e-9, .repetition_penalty = 1},
+        {.temperature = 0.1, .top_p = 0.999, .repetition_penalty = 1},
+        {.temperature = 1, .top_k = 3000, .top_p = 0.8, .repetition_penalty = 1},
+        {.temperature = 0.5, .top_k = 3000, .top_p = 1, .repetition_penalty = 1},
     };
     for (uint32_t r = 0; r < 3; r++) {
         for (uint32_t i = 0; i < LARGE; i++)
@@ -273,11 +279,85 @@ static void test_large_vocabulary(void **state)
             }
     }
     /* fp32 weights of relative error 3e-7: one at a border in a million or so */
-    assert_int_equal(draws, 3 * 6 * 40);
+    assert_int_equal(draws, 3 * 9 * 40);
     assert_int_equal(others, 0);
     free(row);
     free(x);
     free(order);
+    tw_sampler_free(&sampler);
+}
+
+/* Wherever it stands, and whatever the largest number beside it is. */
+static void test_not_numbers_anywhere(void **state)
+{
+    (void)state;
+    tw_sampler sampler = {0};
+    float *row = calloc(LARGE, sizeof *row);
+    const float bad[] = {NAN, INFINITY};
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < LARGE; i += i % 2 ? 127 : 1) {
+            row[i] = bad[k];
+            assert_int_equal(
+                tw_sample_token(&sampler, &tw_sampling_defaults, row, LARGE, NULL, 0, NULL, 0.5)
+                    .token,
+                -1);
+            row[i] = 0;
+        }
+    free(row);
+    tw_sampler_free(&sampler);
+}
+
+/* Ids of padding: -infinity in whole parts of a row, from the first on too. */
+static void test_padding(void **state)
+{
+    (void)state;
+    tw_sampler sampler = {0};
+    float *row = calloc(LARGE, sizeof *row);
+    for (size_t i = 0; i < LARGE; i++)
+        row[i] = i >= 1500 && i < 1510 ? (float)i / 100 : -INFINITY;
+    for (uint32_t i = 0; i < 200; i++) {
+        tw_sampling sampling = tw_sampling_defaults;
+        sampling.greedy = i % 5 == 0;
+        sampling.top_k = i % 3 ? 0 : 20;
+        sampling.top_p = i % 2 ? 1 : 0.9999999;
+        const double uniform = i == 199 ? 1 - 0x1p-53 : i / 200.0;
+        const tw_draw drawn =
+            tw_sample_token(&sampler, &sampling, row, LARGE, NULL, 0, NULL, uniform);
+        assert_in_range(drawn.token, 1500, 1509);
+        assert_true(drawn.logprob < -2.2F && drawn.logprob > -2.4F);
+    }
+    free(row);
+    tw_sampler_free(&sampler);
+}
+
+/* Tokens and log-probabilities are the same at every level of instructions. */
+static void test_levels(void **state)
+{
+    (void)state;
+    enum { EACH = 300 };
+    static tw_draw first[EACH];
+    tw_sampler sampler = {0};
+    float *row = calloc(LARGE, sizeof *row);
+    const char *chosen = tw_kernel->name;
+    for (uint32_t i = 0; i < LARGE; i++)
+        row[i] = (float)(2 * tw_normal(9, TW_RNG_INIT, 0, 0, i));
+    for (size_t set = 0; tw_kernels_at(set); set++) {
+        assert_true(tw_kernels_choose(tw_kernels_at(set)->name));
+        for (uint32_t i = 0; i < EACH; i++) {
+            tw_sampling sampling = tw_sampling_defaults;
+            sampling.temperature = i % 2 ? 1 : 0.7;
+            sampling.top_k = i % 3 ? 0 : 100;
+            sampling.top_p = i % 5 ? 1 : 0.9;
+            const tw_draw drawn = tw_sample_token(&sampler, &sampling, row, LARGE, NULL, 0, NULL,
+                                                  tw_uniform(10, TW_RNG_SAMPLE, 0, 0, i));
+            if (set == 0)
+                first[i] = drawn;
+            assert_int_equal(drawn.token, first[i].token);
+            assert_true(drawn.logprob == first[i].logprob);
+        }
+    }
+    assert_true(tw_kernels_choose(chosen));
+    free(row);
     tw_sampler_free(&sampler);
 }
 
@@ -291,6 +371,9 @@ int main(void)
         cmocka_unit_test(test_greedy_and_logprob),
         cmocka_unit_test(test_not_numbers),
         cmocka_unit_test(test_large_vocabulary),
+        cmocka_unit_test(test_not_numbers_anywhere),
+        cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_levels),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

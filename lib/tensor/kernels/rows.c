@@ -84,6 +84,35 @@ static tw_exp_sums row_exp_sums(const float *x, size_t n, float max)
     return (tw_exp_sums){add_lanes(&sums), add_lanes(&weighted)};
 }
 
+static void row_exp_scaled(float *x, size_t n, float max, float scale)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = tw_expf((x[i] - max) * scale);
+}
+
+_Static_assert(TW_ROW_PART % TW_ROW_STRIP == 0, "a part holds whole strips");
+
+static void row_parts(const float *x, size_t n, float scale, float *tops, float *sums)
+{
+    float part[TW_ROW_PART];
+    for (size_t first = 0; first < n; first += TW_ROW_PART) {
+        const size_t count = n - first < TW_ROW_PART ? n - first : TW_ROW_PART;
+        float most = -__builtin_inff();
+        for (size_t at = 0; at < count; at += TW_ROW_STRIP) {
+            const size_t left = count - at;
+            const float top = row_max(x + first + at, left < TW_ROW_STRIP ? left : TW_ROW_STRIP);
+            most = top > most ? top : most;
+            *tops++ = top;
+        }
+        if (!sums)
+            continue;
+        most = most > -__builtin_inff() ? most : 0;
+        for (size_t i = 0; i < count; i++)
+            part[i] = tw_expf((x[first + i] - most) * scale);
+        *sums++ = row_sum(part, count);
+    }
+}
+
 static void row_logit_gradient(float *z, size_t n, const tw_logit_gradient *of)
 {
     const tw_logit_gradient g = *of;
@@ -118,6 +147,8 @@ const tw_row_kernels TW_AT_LEVEL(tw_row_kernels) = {.max = row_max,
                                                     .exp = row_exp,
                                                     .exp_sum = row_exp_sum,
                                                     .exp_sums = row_exp_sums,
+                                                    .parts = row_parts,
+                                                    .exp_scaled = row_exp_scaled,
                                                     .logit_gradient = row_logit_gradient,
                                                     .softmax_gradient = row_softmax_gradient,
                                                     .scale = row_scale,

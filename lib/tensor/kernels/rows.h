@@ -11,6 +11,10 @@
 
 enum { TW_SUM_LANES = 16 };
 
+/* A row is also cut into parts of TW_ROW_PART numbers, for the mass of each, and into strips of
+ * TW_ROW_STRIP, for the largest of each; the last ones may be shorter. */
+enum { TW_ROW_PART = 512, TW_ROW_STRIP = 128 };
+
 /* Of a row of logits z[n] with maximum `max`: sum of exp(z - max), and of exp(z - max) (z - max).
  */
 typedef struct tw_exp_sums {
@@ -34,6 +38,11 @@ typedef struct tw_row_kernels {
     /* That sum alone. */
     float (*exp_sum)(const float *x, size_t n, float max);
     tw_exp_sums (*exp_sums)(const float *x, size_t n, float max);
+    /* In one pass: tops[i], the largest number of strip i, and unless `sums` is NULL sums[j] of
+     * exp(scale (x - top)) over part j, top its largest number or 0 if that is -infinity. */
+    void (*parts)(const float *x, size_t n, float scale, float *tops, float *sums);
+    /* x = exp(scale (x - max)) */
+    void (*exp_scaled)(float *x, size_t n, float max, float scale);
     /* Logits become their gradient. */
     void (*logit_gradient)(float *z, size_t n, const tw_logit_gradient *of);
     /* ds = p (ds - mean) */
