@@ -56,9 +56,14 @@ static int try_once(tw_lock *lock, const char *path)
 
 tw_lock *tw_lock_take(const char *path)
 {
+    char *file = lock_path(path);
+    if (!file) {
+        tw_fail("'%s': not a name", path);
+        return NULL;
+    }
     tw_lock *lock = tw_alloc(1, sizeof *lock);
-    *lock = (tw_lock){lock_path(path), -1};
-    int status = lock->path ? 0 : tw_fail("'%s': not a name", path);
+    *lock = (tw_lock){file, -1};
+    int status = 0;
     while (status == 0)
         status = try_once(lock, path);
     if (status > 0)

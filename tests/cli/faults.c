@@ -92,6 +92,7 @@ static bool writes(int flags)
         va_end(args);                                                                              \
     } while (0)
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,bugprone-macro-parentheses)
 #define OPEN(name)                                                                                 \
     int name(const char *path, int flags, ...)                                                     \
     {                                                                                              \
@@ -124,7 +125,6 @@ static bool writes(int flags)
         return fd != STDERR_FILENO && fails(false) ? -1 : NEXT(name) given;                        \
     }
 
-// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,bugprone-macro-parentheses)
 OPEN(open)
 OPEN(open64)
 OPENAT(openat)
