@@ -1,9 +1,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/path.h"
 #include "train/checkpoint.h"
 #include "train/run.h"
 
@@ -18,7 +20,7 @@ static json_t *state_of(tw_run *run)
                      (json_int_t)run->log.bytes, "log_rest", run->log.rest ? run->log.rest : "");
 }
 
-int tw_run_save(tw_run *run)
+static int save_to(tw_run *run, const char *path)
 {
     /* What the state says of the log has to be there after a power failure too. */
     tw_run_check_log(run);
@@ -28,9 +30,34 @@ int tw_run_save(tw_run *run)
                                 .best = run->best_x,
                                 .has_best = run->best_x && run->best.any,
                                 .state = state};
-    int status = tw_checkpoint_save(run->checkpoint, &checkpoint);
+    int status = tw_checkpoint_save(path, &checkpoint);
     json_decref(state);
     return status;
+}
+
+int tw_run_save(tw_run *run)
+{
+    return save_to(run, run->checkpoint);
+}
+
+/* For when the disk of the output takes nothing any more: the temporary folder is often on another.
+ * -1 with the reason at OUTPUT.checkpoint as the message. */
+static int save_elsewhere(tw_run *run, const char *why)
+{
+    char *reason = tw_strdup(tw_error());
+    const char *folder = getenv("TMPDIR");
+    char *path = tw_format("%s/%s.%ld", folder && *folder ? folder : "/tmp",
+                           tw_base_name(run->checkpoint), (long)getpid());
+    int status = save_to(run, path);
+    if (status == 0)
+        tw_fail("%s, and no checkpoint can be written there (%s): it is in %s: make room, move it "
+                "to %s, then the same command with --resume goes on from it",
+                why, reason, path, run->checkpoint);
+    else
+        tw_fail("%s, and no checkpoint can be written: %s", why, reason);
+    free(path);
+    free(reason);
+    return -1;
 }
 
 int tw_run_stop(tw_run *run, const char *cause)
@@ -46,7 +73,7 @@ int tw_run_stop(tw_run *run, const char *cause)
             "on from the older %s",
             why, tw_error(), run->checkpoint);
     else
-        status = tw_fail("%s, and no checkpoint can be written: %s", why, tw_error());
+        status = save_elsewhere(run, why);
     free(why);
     return status;
 }

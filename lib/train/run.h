@@ -61,7 +61,8 @@ void tw_set_real(json_t *object, const char *name, double value);
 int tw_run_save(tw_run *run);
 
 /* Ends a run that cannot go on: writes a checkpoint where it can, and says, after the cause, where
- * it is and how to go on. TW_TRAINING_STOPPED, or -1 when there is none, nor an older one. */
+ * it is and how to go on. TW_TRAINING_STOPPED, or -1 when there is none, nor an older one, at
+ * OUTPUT.checkpoint: then it is in the temporary folder (TMPDIR, /tmp) if there is room. */
 int tw_run_stop(tw_run *run, const char *cause);
 
 /* Takes up OUTPUT.checkpoint; fails unless it is whole and of this very run. */

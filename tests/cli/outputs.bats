@@ -194,6 +194,27 @@ untouched() {
     umount small
 }
 
+@test "the disk takes no checkpoint either: it goes to the temporary folder" {
+    mkdir small elsewhere
+    mount -t tmpfs -o size=2m none small 2>/dev/null || skip 'cannot mount'
+    "${tune[@]}" --steps 400 -s 3 -o whole train.jsonl
+    command=("${tune[@]}" --steps 400 -s 3 --log log -o small/out train.jsonl)
+    TMPDIR=$PWD/elsewhere "${command[@]}" 2>err &
+    until [[ $(grep -cs loss log) -ge 3 ]]; do sleep 0.01; done
+    head -c 4M /dev/zero >small/fill || true
+    kill -TERM $!
+    local status=0
+    wait $! || status=$?
+    cat err
+    [ "$status" -eq 1 ]
+    [[ $(<err) == *'interrupted after step '*'no checkpoint can be written there ('*'No space left on device): it is in '*/elsewhere/out.checkpoint.*': make room, move it to small/out.checkpoint,'* ]]
+    rm small/fill
+    mv elsewhere/out.checkpoint.* small/out.checkpoint
+    "${command[@]}" --resume
+    cmp small/out/model.safetensors whole/model.safetensors
+    umount small
+}
+
 @test "the terminal goes, the batch system warns: as SIGTERM" {
     local options=("${tune[@]}" --steps 400 -s 3 --log log -o out)
     "${tune[@]}" --steps 400 -s 3 -o whole train.jsonl
