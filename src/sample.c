@@ -14,6 +14,7 @@
 #include "model/model.h"
 #include "model/prompt.h"
 #include "model/use-plan.h"
+#include "stream/count.h"
 #include "stream/output.h"
 #include "stream/record.h"
 #include "tensor/kernels/kernels.h"
@@ -98,8 +99,8 @@ typedef struct run {
     tw_writer *writer;
     tw_progress *progress;
     size_t new_tokens, prompt_limit;
-    item *ring; /* [WINDOW], items written .. read */
-    uint64_t read, written, cut;
+    item *ring;                          /* [WINDOW], items written .. read */
+    uint64_t read, written, cut, tokens; /* tokens: generated */
     bool ended, failed;
 } run;
 
@@ -205,6 +206,8 @@ static int request_done(void *context, tw_request *request)
 {
     run *run = context;
     ((item *)request->user)->done = true;
+    for (size_t k = 0; k < request->count; k++)
+        run->tokens += request->samples[k].count;
     bool any = false;
     while (run->written < run->read && run->ring[run->written % WINDOW].done) {
         item *item = &run->ring[run->written % WINDOW];
@@ -214,6 +217,7 @@ static int request_done(void *context, tw_request *request)
         run->written++;
         any = true;
     }
+    tw_progress_beside(run->progress, "tokens", run->tokens);
     tw_progress_update(run->progress, run->written, NULL);
     return any ? tw_writer_flush(run->writer) : 0;
 }
@@ -268,7 +272,8 @@ static int open_run(run *run, char **files, int count)
     free(digest);
     if (!run->writer)
         return -1;
-    run->progress = tw_progress_new("records", 0, common.quiet);
+    run->progress =
+        tw_progress_new("records", common.quiet ? 0 : tw_count_lines(files, count), common.quiet);
     return 0;
 }
 

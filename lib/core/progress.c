@@ -18,8 +18,8 @@ static const double REDRAW = 0.1, REPORT = 10; /* seconds between two lines */
 enum { BAR = 20, LINE_SIZE = 512 };
 
 struct tw_progress {
-    const char *unit;
-    uint64_t total, done;
+    const char *unit, *beside; /* beside: a second unit, NULL: none */
+    uint64_t total, done, beside_done;
     bool quiet, terminal;
     double start, last;
 };
@@ -55,10 +55,10 @@ static void clock_text(double seconds, char *text, size_t size)
         snprintf(text, size, "%ld:%02ld", whole / 60, whole % 60);
 }
 
-static double rate_of(const tw_progress *progress, double time)
+static double rate_of(const tw_progress *progress, uint64_t done, double time)
 {
     double elapsed = time - progress->start;
-    return elapsed > 0 ? (double)progress->done / elapsed : 0;
+    return elapsed > 0 ? (double)done / elapsed : 0;
 }
 
 /* Enough digits to see it move, however slow: 1234, 12.3, 0.0123. */
@@ -67,14 +67,26 @@ static const char *rate_format(double rate)
     return rate >= 100 ? "%.0f" : "%.3g";
 }
 
+/* ", 812 tokens/s", or nothing. */
+static void beside_text(const tw_progress *progress, double time, char *text, size_t size)
+{
+    const double rate = rate_of(progress, progress->beside_done, time);
+    char speed[32];
+    snprintf(speed, sizeof speed, rate_format(rate), rate);
+    text[0] = '\0';
+    if (progress->beside)
+        snprintf(text, size, ", %s %s/s", speed, progress->beside);
+}
+
 static void counts(const tw_progress *progress, double time, char *text, size_t size)
 {
-    double rate = rate_of(progress, time);
-    char speed[32], eta[48] = "";
+    double rate = rate_of(progress, progress->done, time);
+    char speed[32], beside[64], eta[48] = "";
     snprintf(speed, sizeof speed, rate_format(rate), rate);
+    beside_text(progress, time, beside, sizeof beside);
     if (progress->total == 0) {
-        snprintf(text, size, "%llu %s, %s/s", (unsigned long long)progress->done, progress->unit,
-                 speed);
+        snprintf(text, size, "%llu %s, %s/s%s", (unsigned long long)progress->done, progress->unit,
+                 speed, beside);
         return;
     }
     if (rate > 0 && progress->done < progress->total) {
@@ -82,8 +94,8 @@ static void counts(const tw_progress *progress, double time, char *text, size_t 
         clock_text((double)(progress->total - progress->done) / rate, left, sizeof left);
         snprintf(eta, sizeof eta, ", ETA %s", left);
     }
-    snprintf(text, size, "%llu/%llu %s, %s/s%s", (unsigned long long)progress->done,
-             (unsigned long long)progress->total, progress->unit, speed, eta);
+    snprintf(text, size, "%llu/%llu %s, %s/s%s%s", (unsigned long long)progress->done,
+             (unsigned long long)progress->total, progress->unit, speed, beside, eta);
 }
 
 static void bar_text(const tw_progress *progress, char *text)
@@ -149,6 +161,12 @@ void tw_progress_update(tw_progress *progress, uint64_t done, const char *note)
         tw_warn("%s", text);
 }
 
+void tw_progress_beside(tw_progress *progress, const char *unit, uint64_t done)
+{
+    progress->beside = unit;
+    progress->beside_done = done;
+}
+
 void tw_progress_clear(tw_progress *progress)
 {
     if (!progress || progress->quiet || !progress->terminal)
@@ -162,12 +180,13 @@ void tw_progress_end(tw_progress *progress)
     if (!progress)
         return;
     if (!progress->quiet) {
-        char elapsed[32], speed[32];
-        double time = now(), rate = rate_of(progress, time);
+        char elapsed[32], speed[32], beside[64];
+        double time = now(), rate = rate_of(progress, progress->done, time);
         clock_text(time - progress->start, elapsed, sizeof elapsed);
         snprintf(speed, sizeof speed, rate_format(rate), rate);
-        tw_warn("done %llu %s in %s, %s %s/s", (unsigned long long)progress->done, progress->unit,
-                elapsed, speed, progress->unit);
+        beside_text(progress, time, beside, sizeof beside);
+        tw_warn("done %llu %s in %s, %s %s/s%s", (unsigned long long)progress->done, progress->unit,
+                elapsed, speed, progress->unit, beside);
     }
     free(progress);
 }

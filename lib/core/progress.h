@@ -15,11 +15,15 @@ tw_progress *tw_progress_new(const char *unit, uint64_t total, bool quiet);
 /* done units so far; note is a short text such as "loss 2.31", or NULL. */
 void tw_progress_update(tw_progress *progress, uint64_t done, const char *note);
 
+/* So far `done` of another unit too ("tokens"), whose rate is shown beside the first's. */
+void tw_progress_beside(tw_progress *progress, const char *unit, uint64_t done);
+
 /* Erases the line on a terminal, so that another can be printed in its place; the next
  * update draws it again. Accepts NULL. */
 void tw_progress_clear(tw_progress *progress);
 
-/* Prints the closing line (`done N units in T, R units/s`) and frees; accepts NULL. */
+/* Prints the closing line (`done N units in T, R units/s`, and the rate beside) and frees; accepts
+ * NULL. */
 void tw_progress_end(tw_progress *progress);
 
 /* Erases the line on a terminal and frees, without a closing line: what was begun failed,

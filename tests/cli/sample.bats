@@ -228,3 +228,13 @@ draw() {
     draw --suffix ' fonts' prompts.jsonl | jq -c .samples >suffixed
     draw --truncate left <(jq -c '.prompt += " fonts"' prompts.jsonl) | jq -c .samples | cmp suffixed -
 }
+
+@test "progress says how many records there are to be, and tokens a second" {
+    run -0 --separate-stderr sample -m "$model" --max-new-tokens 4 prompts.jsonl -o out
+    [[ $stderr =~ ^'sample: done 4 records in '.*' records/s, '[0-9.e+]+' tokens/s'$ ]]
+    for i in {1..3000}; do echo '{"prompt":"a library"}'; done | zstd -q >many.zst
+    script -qec "sample -m '$model' --max-new-tokens 8 many.zst -o out" seen </dev/null >/dev/null
+    grep -qE '[0-9]+/3000 records, [0-9.]+/s, [0-9.e+]+ tokens/s' seen
+    run -0 --separate-stderr sample -m "$model" --max-new-tokens 4 -o out < <(zstdcat many.zst | head -5)
+    [[ $stderr == *'done 5 records'* ]]
+}
