@@ -13,8 +13,8 @@
  * samples; samples that are finished leave the batch and waiting requests enter.
  *
  * A sample depends on (model, prompt, seed, key, sample index) and the options only: not on
- * what is decoded beside it, nor on batch_tokens or threads (each matrix product is made
- * of calls of one shape, tw_gemm_rows; each draw is keyed, tw_uniform). With a beam search
+ * what is decoded beside it, nor on batch_tokens or threads (the bits of a row's products
+ * are its own, kernels/product.h; each draw is keyed, tw_uniform). With a beam search
  * (beam.h) nothing is drawn: samples are its hypotheses, best first. */
 
 typedef struct tw_decode_options {

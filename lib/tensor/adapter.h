@@ -12,8 +12,7 @@ typedef struct tw_adapter {
     float scale;  /* alpha / rank */
 } tw_adapter;
 
-/* y += scale (x A^T) B^T, x [rows, in], y [rows, out]: an op, for tw_linear. In a tape that does
- * not record, rows are computed by tw_gemm_rows. */
+/* y += scale (x A^T) B^T, x [rows, in], y [rows, out]: an op, for tw_linear. */
 void tw_adapter_apply(tw_tape *tape, const tw_adapter *adapter, tw_tensor *x, tw_tensor *y);
 
 /* weight += scale B A, of the given layout: what the adapter adds, once and for all. */

@@ -24,8 +24,7 @@ typedef enum tw_weight_layout {
     TW_OUT_IN  /* [out, in]: torch.nn.Linear */
 } tw_weight_layout;
 
-/* y = x W + b; bias [1, out] or NULL; with weight->adapter, what that adds (adapter.h). In a
- * tape that does not record, rows are computed by tw_gemm_rows. */
+/* y = x W + b; bias [1, out] or NULL; with weight->adapter, what that adds (adapter.h). */
 tw_tensor *tw_linear(tw_tape *tape, tw_tensor *x, tw_tensor *weight, tw_tensor *bias,
                      tw_weight_layout layout);
 
