@@ -29,6 +29,11 @@ static const char *const model_names[] = {"model.safetensors",
                                           "tokenizer_config.json",
                                           "special_tokens_map.json",
                                           "added_tokens.json",
+                                          "chat_template.jinja",
+                                          "chat_template.json",
+                                          "vocab.txt",
+                                          "sentencepiece.bpe.model",
+                                          "tekken.json",
                                           NULL};
 static const char *const checkpoint_names[] = {"weights.safetensors", "adam.safetensors",
                                                "best.safetensors", "state.json", NULL};

@@ -18,6 +18,7 @@
 #include "core/folder.h"
 #include "core/memory.h"
 #include "scratch.h"
+#include "text/tokenizer-files.h"
 
 static char base[] = "/tmp/test_folder.XXXXXX";
 
@@ -220,6 +221,21 @@ static void refuses_what_is_not_ours(void **state)
     free(file);
 }
 
+/* A file of a tokenizer that is written but not known would be found when all is computed. */
+static void knows_the_files_of_tokenizers(void **state)
+{
+    (void)state;
+    char *path = in_base("model");
+    tw_folder *folder = begin(path);
+    put_model(tw_folder_path(folder), "one");
+    for (int i = 0; i < TW_FILES; i++)
+        put(tw_folder_path(folder), tw_tokenizer_file_names[i], "");
+    if (tw_folder_commit(folder) < 0)
+        fail_msg("%s", tw_error());
+    scratch_remove(path);
+    free(path);
+}
+
 /* Neither kind takes the place of the other. */
 static void tells_models_from_checkpoints(void **state)
 {
@@ -403,6 +419,7 @@ int main(void)
         cmocka_unit_test(replaces_ours),
         cmocka_unit_test(refuses_foreign_entries),
         cmocka_unit_test(refuses_what_is_not_ours),
+        cmocka_unit_test(knows_the_files_of_tokenizers),
         cmocka_unit_test(tells_models_from_checkpoints),
         cmocka_unit_test(finds_late_entries),
         cmocka_unit_test(tries_without_a_trace),
