@@ -365,6 +365,12 @@ static void note_cuts(const run *run)
         cut = tw_classifier_cut(run->classifier, &examples);
     if (cut > 0 && !common.quiet)
         tw_warn("%zu of %zu examples were cut to fit %s", cut, examples, classifier.model);
+    const tw_classifier_answers answers =
+        run->classifier ? tw_classifier_answered(run->classifier) : (tw_classifier_answers){0};
+    if (2 * answers.constant > answers.prompts && !common.quiet)
+        tw_warn("under %" PRIu64 " of %" PRIu64 " prompts the classifier gave all texts one class "
+                "(see --template and --verbalizers)",
+                answers.constant, answers.prompts);
     if (run->bertscore && tw_bertscore_cut(run->bertscore) > 0 && !common.quiet)
         tw_warn("%" PRIu64 " texts were cut to fit %s", tw_bertscore_cut(run->bertscore),
                 bertscore.model);

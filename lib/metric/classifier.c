@@ -26,6 +26,7 @@ struct tw_classifier {
     bool *cut;            /* [examples.count] */
     uint32_t *picked;     /* [examples.count], scratch */
     tw_cloze *cloze;
+    tw_classifier_answers answers;
 };
 
 /* METHOD: those of sentiment tasks. */
@@ -238,6 +239,33 @@ static int gaps_of(const tw_classifier *classifier, const float *logits, size_t 
     return 0;
 }
 
+static size_t answer_of(const float *logits, size_t classes)
+{
+    size_t best = 0;
+    for (size_t c = 1; c < classes; c++)
+        if (logits[c] > logits[best])
+            best = c;
+    return best;
+}
+
+/* Notes whether one prompt made all the picked texts of one class, though their labels differ. */
+static void note_answers(tw_classifier *classifier, const float *logits, size_t prompts,
+                         size_t prompt, size_t picked)
+{
+    const size_t classes = classifier->verbalizers.count,
+                 first = answer_of(logits + prompt * classes, classes);
+    const tw_example *examples = classifier->examples.all;
+    bool labels_differ = false, answers_differ = false;
+    for (size_t e = 1; e < picked; e++) {
+        const float *of_example = logits + (e * prompts + prompt) * classes;
+        labels_differ |=
+            examples[classifier->picked[e]].label != examples[classifier->picked[0]].label;
+        answers_differ |= answer_of(of_example, classes) != first;
+    }
+    classifier->answers.prompts += labels_differ;
+    classifier->answers.constant += labels_differ && !answers_differ;
+}
+
 static int judge(tw_classifier *classifier, const prompts *prompts, size_t picked,
                  tw_verdict *verdicts)
 {
@@ -248,6 +276,7 @@ static int judge(tw_classifier *classifier, const prompts *prompts, size_t picke
     for (size_t p = 0; status == 0 && p < prompts->count; p++) {
         status = gaps_of(classifier, logits, prompts->count, p, picked, gaps);
         verdicts[p] = tw_verdict_of(gaps, picked);
+        note_answers(classifier, logits, prompts->count, p, picked);
     }
     free(logits);
     free(gaps);
@@ -286,4 +315,9 @@ size_t tw_classifier_cut(const tw_classifier *classifier, size_t *examples)
     for (size_t i = 0; i < *examples; i++)
         count += classifier->cut[i];
     return count;
+}
+
+tw_classifier_answers tw_classifier_answered(const tw_classifier *classifier)
+{
+    return classifier->answers;
 }

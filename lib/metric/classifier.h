@@ -83,6 +83,13 @@ int tw_classifier_judge(tw_classifier *classifier, const tw_record *record, doub
 /* Examples whose text was cut so far, and all of them. */
 size_t tw_classifier_cut(const tw_classifier *classifier, size_t *examples);
 
+/* Prompts so far under which texts of several labels were judged, and those of them under which
+ * all texts got one class: where most are, the classifier does not read what it is to. */
+typedef struct tw_classifier_answers {
+    uint64_t prompts, constant;
+} tw_classifier_answers;
+tw_classifier_answers tw_classifier_answered(const tw_classifier *classifier);
+
 /* Columns of the names above, a record's value the mean over its texts. Borrows. */
 tw_measure *tw_classifier_measure(tw_classifier *classifier);
 

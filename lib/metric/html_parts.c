@@ -23,6 +23,8 @@ const char tw_page_style[] =
     ".s i{display:inline-block;width:1.1em;height:.9em;vertical-align:-.1em}\n"
     ".p{max-height:6.2em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:.4em 0;"
     "max-width:75em;color:var(--m)}.r{color:var(--t)}\n"
+    /* A long prompt is scrolled to its end, which tells it from others of one instruction. */
+    ".p:not(.r){display:flex;flex-direction:column-reverse}\n"
     ".w{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(17em,100%),1fr));gap:.8em;"
     "margin-top:.7em}\n"
     "article{background:var(--k);border:1px solid var(--l);border-radius:6px;padding:.6em .8em}\n"

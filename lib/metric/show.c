@@ -7,15 +7,34 @@
 #include "core/memory.h"
 #include "metric/rewarded.h"
 
-enum { PROMPT_SHOWN = 300 };
+/* Bytes of a prompt that is longer: its end tells prompts apart that begin with one instruction. */
+enum { HEAD_SHOWN = 80, TAIL_SHOWN = 220 };
+
+static bool continues(char byte)
+{
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+/* The prompt, or its beginning and its end, whole characters; the caller frees. */
+static char *shorten(const char *text)
+{
+    const size_t length = strlen(text);
+    if (length <= HEAD_SHOWN + TAIL_SHOWN)
+        return tw_strdup(text);
+    size_t head = HEAD_SHOWN, tail = length - TAIL_SHOWN;
+    while (head > 0 && continues(text[head]))
+        head--;
+    while (tail < length && continues(text[tail]))
+        tail++;
+    return tw_format("%.*s ... %s", (int)head, text, text + tail);
+}
 
 /* A line of text as painted tokens are: nothing in it can steer the terminal. */
-static char *plain_line(const char *text, size_t length)
+static char *plain_line(const char *text)
 {
     const tw_paint none = {true, 0, 0};
     const double value = NAN; /* no colour */
-    const size_t cut = length < PROMPT_SHOWN ? length : PROMPT_SHOWN;
-    char *piece = tw_format("%.*s%s", (int)cut, text, cut < length ? " ..." : "");
+    char *piece = shorten(text);
     for (char *at = piece; *at; at++)
         if (*at == '\n')
             *at = ' ';
@@ -51,8 +70,7 @@ static char *show(const tw_record *record, const tw_rewarded *all, bool color)
     tw_paint paint = {color, 0, 0};
     tw_paint_scale(&paint, all->rewards, all->count);
     char *text = tw_strdup("");
-    char *line = plain_line(record->prompt ? record->prompt : "",
-                            record->prompt ? strlen(record->prompt) : 0);
+    char *line = plain_line(record->prompt ? record->prompt : "");
     append(&text, line, "");
     free(line);
     for (size_t k = 0, at = 0; k < json_array_size(record->samples); k++) {

@@ -179,3 +179,18 @@ refused() { refused_as "$@"; }
     sample -q -m policy -k 3 --max-new-tokens 5 --min-new-tokens 5 prompts |
         score -q --metrics classifierAccuracy "${judge[@]}" | jq -e '.records == 4'
 }
+
+@test "a classifier that gives all texts one class, whatever they are, is told" {
+    # Of equal texts it cannot do otherwise.
+    jq -c '.text = "a text"' examples.jsonl >equal.jsonl
+    run -0 --separate-stderr rank --by classifier "${judge[@]}" --examples equal.jsonl prompts.jsonl
+    echo "$stderr"
+    [[ $stderr =~ 'rank: under '([0-9]+)' of '([0-9]+)' prompts the classifier gave all texts one class (see --template and --verbalizers)' ]]
+    [ "${BASH_REMATCH[1]}" -eq "${BASH_REMATCH[2]}" ]
+    run -0 --separate-stderr score --metrics classifier "${judge[@]}" --examples equal.jsonl prompts.jsonl
+    [[ $stderr == *'score: under '*' prompts the classifier gave all texts one class'* ]]
+    # Of examples of one label nothing can be said.
+    head -1 examples.jsonl >same.jsonl
+    run -0 --separate-stderr rank --by classifier "${judge[@]}" --examples same.jsonl prompts.jsonl
+    [[ $stderr != *'one class'* ]]
+}

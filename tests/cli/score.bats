@@ -146,3 +146,11 @@ EOF
     [[ $stderr == *'mixed:4: samples: '*'(skipped)' ]]
     same "$(score -q "${rouge[@]}" samples.jsonl)" "$output"
 }
+
+@test "--color shows the beginning and the end of a long prompt, in whole characters" {
+    jq -c --arg middle "$(printf 'ä%.0s' {1..300})" '.prompt = "Summarize: " + $middle + " the last words:"' <<<'{"samples":[{"text":"t","tokens":[5,6],"rewards":[0.25,1]}]}' >long
+    NO_COLOR=1 score -q --color --tokenizer "$FIXTURES/unigram/spiece.model" long >shown
+    head -1 shown | grep -qE '^Summarize: ä+ \.\.\. ä+ the last words:$'
+    [ "$(head -1 shown | wc -c)" -lt 320 ]
+    iconv -f UTF-8 -t UTF-8 shown >/dev/null
+}
