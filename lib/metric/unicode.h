@@ -15,8 +15,8 @@ uint32_t tw_utf8_next(const char **at, const char *end);
 /* Writes a character as UTF-8; returns the bytes written, at most TW_UTF8_MAX. */
 size_t tw_utf8_put(char *to, uint32_t character);
 
-/* Unicode simple lower case, whatever the locale (utf8proc's tables). Two characters that Unicode lowers in a longer or
- * contextual way are left to the caller: U+0130 and the final sigma. */
+/* Unicode simple lower case, whatever the locale (utf8proc's tables). Two characters that Unicode
+ * lowers in a longer or contextual way are left to the caller: U+0130 and the final sigma. */
 uint32_t tw_lower(uint32_t character);
 
 typedef enum tw_kind { TW_SPACE, TW_WORD, TW_MARK } tw_kind;

@@ -31,9 +31,10 @@ typedef struct tw_pass_kind {
     bool recompute;    /* tw_tape_recompute */
 } tw_pass_kind;
 
-/* The activations of a forward pass: when it records, those of all layers (of one, and the inputs of
- * all, if layers are recomputed) and a layer's gradients, otherwise the most that is held at a time, which is one layer's, or what is there at the end.
- * Counted op by op as the architectures have them, nearly. */
+/* The activations of a forward pass: when it records, those of all layers (of one, and the inputs
+ * of all, if layers are recomputed) and a layer's gradients, otherwise the most that is held at a
+ * time, which is one layer's, or what is there at the end. Counted op by op as the architectures
+ * have them, nearly. */
 size_t tw_model_activation_bytes(const tw_model *model, const tw_rows *rows, tw_pass_kind kind);
 
 /* The logits that are held at a time, with their rows in chunks (tw_cross_entropy). */
