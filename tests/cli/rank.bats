@@ -157,6 +157,7 @@ ranks() { jq -c '[.samples[].rank]'; }
     same '' "$stderr"
 }
 
+# shellcheck disable=SC2094 # `in` is not written again
 @test "--completion best: the best sample is what fine-tune learns, also from ranks that are there" {
     printf '%s\n' '{"prompt":"a","completion":"w w","samples":[{"text":"v"},{"text":"w w"},{"text":"w"}]}' \
         '{"prompt":"b","completion":"w","samples":[{"text":"x w"},{"text":"w x"}]}' >in

@@ -208,6 +208,7 @@ draw() {
     refused 2 '--beam' sample -m "$model" --beam 4 prompts.jsonl
 }
 
+# shellcheck disable=SC2094 # files of other names
 @test "a prompt that is too long is cut on the chosen side of its text, between prefix and suffix" {
     local side
     printf '{"prompt":"%s"}\n' 'a library for fonts and a tool that draws images of the web server' >long

@@ -143,10 +143,10 @@ digest() { # FOLDER
 
 @test "provenance names the models by path and a digest that xxh128sum gives" {
     score "${both[@]}" --per-record --metrics nll valid.jsonl >out.zst
-    provenance out.zst >head
-    same "$(jq -nc --arg model "$(basename "$model")" '[$model, "guidance"]')" "$(jq -c '[.models[].path]' head)"
-    same "$(digest "$model")" "$(jq -r '.models[0].xxh3_128' head)"
-    same "$(digest guidance)" "$(jq -r '.models[1].xxh3_128' head)"
+    provenance out.zst >provenance.json
+    same "$(jq -nc --arg model "$(basename "$model")" '[$model, "guidance"]')" "$(jq -c '[.models[].path]' provenance.json)"
+    same "$(digest "$model")" "$(jq -r '.models[0].xxh3_128' provenance.json)"
+    same "$(digest guidance)" "$(jq -r '.models[1].xxh3_128' provenance.json)"
     score -q --per-record --metrics length valid.jsonl >out.zst
     same '[]' "$(provenance out.zst | jq -c .models)"
 }
