@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "core/math.h"
 #include "core/memory.h"
-#include "tensor/kernels/functions.h"
-#include "tensor/kernels/kernels.h"
+#include "model/row-parts.h"
+#include "model/row-search.h"
 
 /* A token that a beam may go on with. */
 typedef struct candidate {
@@ -111,11 +111,11 @@ int32_t tw_beams_last(const tw_beams *beams, size_t beam)
 
 /* values[seen[i]] is penalised, once however often it is seen, and stays a number whatever
  * the logits and the penalty are. */
-static void penalise(float *values, const float *logprobs, const int32_t *seen, size_t count,
-                     double penalty)
+static void penalise(float *values, const float *logits, float log_sum, const int32_t *seen,
+                     size_t count, double penalty)
 {
     for (size_t i = 0; i < count; i++)
-        values[seen[i]] = fmaxf(logprobs[seen[i]] * (float)penalty, -FLT_MAX);
+        values[seen[i]] = fmaxf((logits[seen[i]] - log_sum) * (float)penalty, -FLT_MAX);
 }
 
 /* Keeps list[room] sorted, of equal values the earlier one first. */
@@ -133,34 +133,55 @@ static void offer(candidate *list, size_t *count, size_t room, candidate new)
     list[at] = new;
 }
 
-int tw_beams_look(tw_beams *beams, size_t beam, const float *logits, size_t vocab_size)
+/* Log-probabilities as they are processed. */
+static void process(const tw_beams *beams, size_t beam, const float *logits, size_t n,
+                    float log_sum, float *values)
 {
     const tw_beam_task *task = &beams->task;
-    float *values = tw_realloc(NULL, 2 * vocab_size, sizeof *values);
-    float *logprobs = values + vocab_size, max = tw_row_max(logits, vocab_size);
-    memcpy(values, logits, vocab_size * sizeof *values);
-    float log_sum = max + tw_logf(tw_row_exp(values, vocab_size, max));
-    for (size_t i = 0; i < vocab_size; i++)
-        values[i] = logprobs[i] = logits[i] - log_sum;
-    if (task->repetition_penalty != 1) {
-        penalise(values, logprobs, task->prompt, task->prompt_length, task->repetition_penalty);
-        penalise(values, logprobs, beams->now.tokens + beam * task->limit, beams->length,
-                 task->repetition_penalty);
+    const double penalty = task->repetition_penalty;
+    for (size_t i = 0; i < n; i++)
+        values[i] = logits[i] - log_sum;
+    if (penalty != 1) {
+        penalise(values, logits, log_sum, task->prompt, task->prompt_length, penalty);
+        penalise(values, logits, log_sum, beams->now.tokens + beam * task->limit, beams->length,
+                 penalty);
     }
     if (beams->length < task->min_new_tokens)
         for (size_t i = 0; i < task->stops->count; i++)
             values[task->stops->ids[i]] = -INFINITY;
-    candidate *list = beams->candidates + beam * beams->looked_at;
+}
+
+int tw_beams_look(tw_beams *beams, size_t beam, const float *logits, size_t vocab_size)
+{
+    const size_t pieces = beams->task.pieces, wanted = beams->looked_at;
+    tw_row_parts parts = {0};
+    float max;
+    const float log_sum = (float)tw_row_log_sum(&parts, logits, vocab_size, &max);
+    if (!isfinite(log_sum)) { /* one that is not a number makes the sum none */
+        tw_row_parts_release(&parts);
+        return -1;
+    }
+    float *values = tw_realloc(NULL, vocab_size + pieces + 1, sizeof *values);
+    float *found = values + vocab_size;
+    uint64_t *tokens = tw_realloc(NULL, pieces + 1, sizeof *tokens);
+    process(beams, beam, logits, vocab_size, log_sum, values);
+    tw_row_look(&parts, values, pieces, 1, true);
+    const tw_search_row row = {values, pieces, parts.tops};
+    const float least = tw_row_kth(&row, wanted, found, tokens);
+    const size_t likely = tw_row_gather(&row, least, INFINITY, found, tokens);
+    candidate *list = beams->candidates + beam * wanted;
     size_t count = 0;
-    for (size_t i = 0; i < task->pieces; i++)
-        offer(list, &count, beams->looked_at,
-              (candidate){.sum = beams->now.sums[beam] + (double)values[i],
-                          .value = values[i],
-                          .logprob = logprobs[i],
+    for (size_t i = 0; i < likely; i++)
+        offer(list, &count, wanted,
+              (candidate){.sum = beams->now.sums[beam] + (double)found[i],
+                          .value = found[i],
+                          .logprob = logits[tokens[i]] - log_sum,
                           .beam = (uint32_t)beam,
-                          .token = (int32_t)i});
+                          .token = (int32_t)tokens[i]});
+    free(tokens);
     free(values);
-    return isfinite(log_sum) ? 0 : -1; /* one that is not a number makes the sum none */
+    tw_row_parts_release(&parts);
+    return 0;
 }
 
 static double score_of(const tw_beams *beams, double sum, size_t length)

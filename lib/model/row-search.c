@@ -3,12 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/row-parts.h"
 #include "tensor/kernels/rows.h"
-
-size_t tw_row_strips(size_t n)
-{
-    return (n + TW_ROW_STRIP - 1) / TW_ROW_STRIP;
-}
 
 size_t tw_row_gather(const tw_search_row *row, float low, float high, float *found,
                      uint64_t *places)

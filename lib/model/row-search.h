@@ -9,10 +9,8 @@
 typedef struct tw_search_row {
     const float *x; /* [n], none NaN */
     size_t n;
-    const float *tops; /* [tw_row_strips(n)], the largest number of each strip (kernels/rows.h) */
+    const float *tops; /* the largest number of each strip (row-parts.h) */
 } tw_search_row;
-
-size_t tw_row_strips(size_t n);
 
 /* The numbers in [low, high) and where they are, in the order of the row; returns how many.
  * found and places have room for n + 1. */

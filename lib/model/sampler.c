@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/math.h"
 #include "core/memory.h"
 #include "model/nucleus.h"
+#include "model/row-parts.h"
 #include "model/row-search.h"
 #include "tensor/kernels/kernels.h"
 
@@ -17,7 +17,7 @@ void tw_sampler_free(tw_sampler *sampler)
 {
     free(sampler->logits);
     free(sampler->keys);
-    free(sampler->tops);
+    tw_row_parts_release(&sampler->parts);
     *sampler = (tw_sampler){0};
 }
 
@@ -36,51 +36,17 @@ static void make_room(tw_sampler *sampler, size_t vocabulary)
 {
     if (sampler->room >= vocabulary)
         return;
-    const size_t strips = tw_row_strips(vocabulary), parts = strips; /* more than there are */
     sampler->logits = tw_realloc(sampler->logits, 2 * vocabulary + 1, sizeof *sampler->logits);
     sampler->found = sampler->logits + vocabulary;
     sampler->keys = tw_realloc(sampler->keys, vocabulary + 1, sizeof *sampler->keys);
-    sampler->tops = tw_realloc(sampler->tops, strips + 3 * parts, sizeof *sampler->tops);
-    sampler->sums = sampler->tops + strips;
-    sampler->peaks = sampler->sums + parts;
-    sampler->factors = sampler->peaks + parts;
     sampler->room = vocabulary;
-}
-
-/* Looks at a row: the largest numbers of strips, parts and all, and unless only those are wanted
- * the mass of each part. */
-static float look(tw_sampler *sampler, const float *x, size_t n, float scale, bool only_tops)
-{
-    tw_kernel->row->parts(x, n, scale, sampler->tops, only_tops ? NULL : sampler->sums);
-    const size_t strips = tw_row_strips(n), each = TW_ROW_PART / TW_ROW_STRIP;
-    sampler->parts = 0;
-    for (size_t first = 0; first < strips; first += each)
-        sampler->peaks[sampler->parts++] =
-            tw_row_max(sampler->tops + first, strips - first < each ? strips - first : each);
-    return tw_row_max(sampler->peaks, sampler->parts);
-}
-
-/* The mass of part j: its own sum, made for its peak, times what that weighs beside max. */
-static double part_mass(const tw_sampler *sampler, size_t j)
-{
-    return (double)sampler->sums[j] * (double)sampler->factors[j];
-}
-
-static double total_mass(tw_sampler *sampler, float max, float scale)
-{
-    memcpy(sampler->factors, sampler->peaks, sampler->parts * sizeof *sampler->factors);
-    tw_kernel->row->exp_scaled(sampler->factors, sampler->parts, max, scale);
-    double mass = 0;
-    for (size_t j = 0; j < sampler->parts; j++)
-        mass += part_mass(sampler, j);
-    return mass;
 }
 
 /* The lowest id of a logit of max. */
 static int32_t likeliest(const tw_sampler *sampler, const float *x, size_t n, float max)
 {
     size_t strip = 0;
-    while (strip + 1 < tw_row_strips(n) && sampler->tops[strip] != max)
+    while (strip + 1 < tw_row_strips(n) && sampler->parts.tops[strip] != max)
         strip++;
     size_t best = strip * TW_ROW_STRIP;
     while (best + 1 < n && x[best] != max)
@@ -116,8 +82,8 @@ static int32_t draw_of_all(const tw_sampler *sampler, const float *x, size_t n, 
                            double left)
 {
     size_t last = 0, j = 0;
-    for (; j < sampler->parts; j++) {
-        const double mass = part_mass(sampler, j);
+    for (; j < sampler->parts.count; j++) {
+        const double mass = tw_part_mass(&sampler->parts, j);
         last = mass > 0 ? j : last;
         if (left < mass)
             break;
@@ -126,8 +92,9 @@ static int32_t draw_of_all(const tw_sampler *sampler, const float *x, size_t n, 
     const size_t first = last * TW_ROW_PART;
     const size_t count = n - first < TW_ROW_PART ? n - first : TW_ROW_PART;
     memcpy(sampler->found, x + first, count * sizeof *sampler->found);
-    tw_kernel->row->exp_scaled(sampler->found, count, sampler->peaks[last], scale);
-    const double fraction = j < sampler->parts ? left / part_mass(sampler, last) : 1;
+    tw_kernel->row->exp_scaled(sampler->found, count, sampler->parts.peaks[last], scale);
+    const double fraction =
+        j < sampler->parts.count ? left / tw_part_mass(&sampler->parts, last) : 1;
     return (int32_t)(first + draw(sampler->found, count, fraction));
 }
 
@@ -149,12 +116,12 @@ static int32_t choose(tw_sampler *sampler, const tw_sampling *sampling, const fl
     const bool truncated = sampling->top_k > 0 && (size_t)sampling->top_k < n;
     const bool only_tops = sampling->greedy || truncated;
     if (looked == 0 || (!only_tops && looked != scale))
-        max = look(sampler, x, n, scale, only_tops);
+        max = tw_row_look(&sampler->parts, x, n, scale, only_tops);
     if (sampling->greedy)
         return likeliest(sampler, x, n, max);
-    const tw_search_row row = {x, n, sampler->tops};
+    const tw_search_row row = {x, n, sampler->parts.tops};
     float *found = sampler->found, threshold = -FLT_MAX;
-    double mass = truncated ? 0 : total_mass(sampler, max, scale);
+    double mass = truncated ? 0 : tw_row_mass(&sampler->parts, max, scale);
     if (truncated) {
         const float kth = tw_row_kth(&row, (size_t)sampling->top_k, found, sampler->keys);
         threshold = fmaxf(threshold, kth);
@@ -174,8 +141,8 @@ tw_draw tw_sample_token(tw_sampler *sampler, const tw_sampling *sampling, const 
                         const tw_stops *forbidden, double uniform)
 {
     make_room(sampler, vocabulary);
-    const float max = look(sampler, logits, vocabulary, 1, false);
-    const double log_sum = (double)max + tw_log(total_mass(sampler, max, 1));
+    float max;
+    const double log_sum = tw_row_log_sum(&sampler->parts, logits, vocabulary, &max);
     if (!isfinite(log_sum)) /* one that is not a number makes the sum none */
         return (tw_draw){-1, (float)log_sum};
     const float *changed = logits;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/option.h"
+#include "model/row-parts.h"
 #include "model/stops.h"
 
 /* From logits to the next token. The order of the steps is that of transformers'
@@ -46,9 +47,8 @@ typedef struct tw_sampler {
     float *logits;  /* [room]: changed by penalty and forbidden tokens */
     float *found;   /* [room + 1]: logits, then weights, of the tokens that may be drawn */
     uint64_t *keys; /* [room + 1]: their ids */
-    float *tops;    /* of strips (kernels/rows.h) */
-    float *sums, *peaks, *factors; /* of parts: mass beside the peak, the peak, its own weight */
-    size_t room, parts;
+    size_t room;
+    tw_row_parts parts;
 } tw_sampler;
 void tw_sampler_free(tw_sampler *sampler);
 
