@@ -65,7 +65,7 @@ static int modernise(const char *expression, tw_bytes *to)
     size_t depth = 0; /* of classes */
     for (const char *at = expression; *at;) {
         if (depth > 0 && strncmp(at, "[:^punct:]", 10) == 0)
-            return tw_fail("[:^punct:] is not supported in '%s'", expression);
+            return tw_fail("[:^punct:] is not supported in '%.100s'", expression);
         if (depth > 0 && strncmp(at, punct, sizeof punct - 1) == 0) {
             tw_bytes_put(to, symbols, sizeof symbols - 1);
             at += sizeof punct - 1;
@@ -105,7 +105,7 @@ static tw_pattern *compile_oniguruma(const char *expression)
         return pattern;
     OnigUChar message[ONIG_MAX_ERROR_MESSAGE_LEN] = "";
     onig_error_code_to_str(message, status, &info);
-    tw_fail("'%s' is not a valid pattern (%s)", expression, (char *)message);
+    tw_fail("'%.100s' is not a valid pattern (%s)", expression, (char *)message);
     free(pattern);
     return NULL;
 }
