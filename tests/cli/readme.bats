@@ -32,7 +32,6 @@ prepare() {
 }
 
 @test "from preferences to a policy" {
-    rank --help | grep -qE -- '--completion( |$)' || skip "rank has no --completion yet"
     jq -c '{prompt, chosen: .completion, rejected: "nothing"}' train.jsonl >preferences.jsonl
     commands_of '### From preferences to a policy' >commands
     bash -eu commands >out 2>err || { cat err && return 1; }
