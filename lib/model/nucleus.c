@@ -1,5 +1,6 @@
 #include "model/nucleus.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -117,9 +118,10 @@ static size_t gather_levels(const tw_nucleus *nucleus, float *found, uint64_t *k
 
 int32_t tw_nucleus_draw(const tw_nucleus *nucleus, double uniform, float *found, uint64_t *keys)
 {
-    level levels[LEVELS];
+    level levels[LEVELS] = {0};
     const size_t count = gather_levels(nucleus, found, keys, levels);
     level *border = &levels[count - 1];
+    assert(count > 0 && border->keys); /* the largest logit is in one */
     double above = 0, before;
     for (size_t i = 0; i + 1 < count; i++)
         above += levels[i].mass;

@@ -155,7 +155,6 @@ bad_line() {
     bad_line 'column ' '{"prompt":"\\xff","completion":"b"}' "${programs[@]}"
     bad_line 'column ' '{"prompt":"\\xed\\xa0\\x80","completion":"b"}' "${programs[@]}"
     bad_line '' '{"prompt":"a\\0b"}' "${programs[@]}"
-    bad_line '' '' "${programs[@]}"
 }
 
 @test "a line of 100 MB" {
