@@ -48,7 +48,7 @@ static const struct {
     {"log", tw_logf, row_of_logf, mpfr_log, 0.94, 0, FLT_MAX, 0x3cc241d3e4710546},
     {"tanh", tw_tanhf, row_of_tanhf, mpfr_tanh, 1.75, -10, 10, 0xc83c6d2539978dce},
     {"erf", tw_erff, row_of_erff, mpfr_erf, 1.85, -4.1F, 4.1F, 0x1d96a5df8875d24d},
-    {"sigmoid", tw_sigmoidf, row_of_sigmoidf, exact_sigmoid, 1.95, -104.5F, 25, 0x960477e67a4e8c1f},
+    {"sigmoid", tw_sigmoidf, row_of_sigmoidf, exact_sigmoid, 1.97, -104.5F, 25, 0x960477e67a4e8c1f},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -82,7 +82,7 @@ static void test_worst(void **state)
 {
     (void)state;
     static const float worst[FUNCTIONS] = {0x1.f31782p+3F, 0x1.4574e2p-1F, 0x1.c49142p-1F,
-                                           0x1.cd5c4ap-3F, -0x1.366b42p+2F};
+                                           0x1.cd5c4ap-3F, -0x1.8f3676p+2F};
     mpfr_t x, exact;
     mpfr_inits2(EXACT_BITS, x, exact, (mpfr_ptr)NULL);
     for (size_t f = 0; f < FUNCTIONS; f++) {
