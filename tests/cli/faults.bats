@@ -138,31 +138,31 @@ every_call() {
 
 @test "sample" {
     every_call file 1 sample -q -m in/policy --max-new-tokens 2 -o out in/train.jsonl
-    every_call none 1 sample -q -m in/policy --max-new-tokens 2 -o out in/train.jsonl
+    every_call none 2 sample -q -m in/policy --max-new-tokens 2 -o out in/train.jsonl
 }
 
 @test "rank" {
     every_call file 1 rank -q --by length -o out in/ranked.jsonl
-    every_call none 1 rank -q --by length --plain -o out in/ranked.jsonl
+    every_call none 2 rank -q --by length --plain -o out in/ranked.jsonl
 }
 
 @test "score" {
     every_call file 1 score -q --metrics length -o out in/ranked.jsonl
-    every_call file 1 score -q --metrics length --per-record -o out in/ranked.jsonl
-    every_call none 1 score -q --html out -g in/guidance in/ranked.jsonl
+    every_call file 2 score -q --metrics length --per-record -o out in/ranked.jsonl
+    every_call none 2 score -q --html out -g in/guidance in/ranked.jsonl
 }
 
 @test "learn-guidance" {
     local learn=(learn-guidance -q -i in/policy --head-size 4 -b 2 --steps 2 --save-every 1 --eval-every 1
         --valid in/ranked.jsonl --log log -o out in/ranked.jsonl)
-    every_call folder 15 "${learn[@]}"
-    every_call none 20 "${learn[@]}"
+    every_call folder 20 "${learn[@]}"
+    every_call none 40 "${learn[@]}"
 }
 
 @test "fine-tune" {
     local tune=(fine-tune -q -b 2 --accumulate 1 --steps 3 --save-every 1 --log log -o out in/train.jsonl)
-    every_call folder 5 "${tune[@]}" -m in/policy --lora 2
-    every_call none 15 "${tune[@]}" -m in/policy
+    every_call folder 7 "${tune[@]}" -m in/policy --lora 2
+    every_call none 30 "${tune[@]}" -m in/policy
 }
 
 @test "fine-tune, going on from a checkpoint" {
@@ -174,9 +174,9 @@ every_call() {
     mkdir "$BATS_FILE_TMPDIR/begun"
     mv out.checkpoint log "$BATS_FILE_TMPDIR/begun"
     begun=$BATS_FILE_TMPDIR/begun
-    every_call folder 5 "${tune[@]}" --resume
+    every_call folder 9 "${tune[@]}" --resume
 }
 
 @test "an adapter merged" {
-    every_call folder 5 fine-tune -q -m in/adapter --merge -o out
+    every_call folder 9 fine-tune -q -m in/adapter --merge -o out
 }
