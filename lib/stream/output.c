@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A name that says so is plain text, as other tools will read it. */
-static bool named_plain(const char *path)
+bool tw_output_named_plain(const char *path)
 {
     const size_t length = path ? strlen(path) : 0;
     return length >= 6 && strcmp(path + length - 6, ".jsonl") == 0;
@@ -16,7 +15,8 @@ tw_writer *tw_output_open(const tw_common *common, const tw_usage *usage,
     char *canonical = tw_canonical_options(usage);
     char *text = tw_provenance(canonical, model_digests, models, tw_records_provenance(records));
     const tw_writer_options options = {.path = common->output,
-                                       .plain = common->plain || named_plain(common->output),
+                                       .plain =
+                                           common->plain || tw_output_named_plain(common->output),
                                        .provenance = common->no_provenance ? NULL : text};
     tw_writer *writer = text ? tw_writer_open(&options) : NULL;
     free(canonical);

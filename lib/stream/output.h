@@ -5,6 +5,10 @@
 #include "core/progress.h"
 #include "stream/record.h"
 
+/* Whether an output of that name (NULL: standard output) is plain text: NAME.jsonl, as other
+ * tools will read it. */
+bool tw_output_named_plain(const char *path);
+
 /* The output stream of a program that turns records into records: where its
  * options say, with the provenance of this run chained to that of its input. Plain text with
  * --plain, on a terminal and in a file named *.jsonl; zstd elsewhere.

@@ -14,6 +14,7 @@
 #include "core/option.h"
 #include "records.h"
 #include "stream/frame.h"
+#include "stream/output.h"
 #include "stream/stream.h"
 
 enum { CHUNK = 256 << 10 };
@@ -110,10 +111,16 @@ static bool is_compressed(const char *path)
     return whole && (tw_is_zstd_frame(head) || tw_is_skippable_frame(head));
 }
 
+/* A terminal, or a name that says so. */
+static bool wants_text(void)
+{
+    return output ? tw_output_named_plain(output) : isatty(STDOUT_FILENO);
+}
+
 /* The writer for what begins with the file at `path`; lines: whether it takes lines. */
 static tw_writer *open_for(const char *path, bool lines)
 {
-    tw_writer_options how = {.path = output, .plain = !lines};
+    tw_writer_options how = {.path = output, .plain = !lines || tw_output_named_plain(output)};
     tw_reader *first = lines ? tw_reader_open(path) : NULL;
     if (lines && !first)
         return NULL;
@@ -144,8 +151,8 @@ int join_main(int argc, char **argv)
     while (status == 0 && getline(&path, &size, stdin) > 0) {
         const bool first = !writer;
         path[strcspn(path, "\n")] = 0;
-        if (first) /* people see text on a terminal */
-            lines = (pack || (!output && isatty(STDOUT_FILENO))) && is_compressed(path);
+        if (first)
+            lines = is_compressed(path) && (pack || wants_text());
         if (first && !(writer = open_for(path, lines)))
             status = -1;
         else

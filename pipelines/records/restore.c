@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "records.h"
-#include "stream/stream.h"
+#include "stream/output.h"
 
 enum { CUT = 3 };
 
@@ -102,8 +102,10 @@ static void sum_up(const counts *counts)
 static tw_writer *open_output(void)
 {
     char *provenance = tw_format("{\"program\":\"import\",\"options\":\"%s\"}", format);
-    tw_writer *writer = tw_writer_open(&(tw_writer_options){
-        .path = common.output, .plain = common.plain, .provenance = provenance});
+    tw_writer *writer = tw_writer_open(
+        &(tw_writer_options){.path = common.output,
+                             .plain = common.plain || tw_output_named_plain(common.output),
+                             .provenance = provenance});
     free(provenance);
     return writer;
 }

@@ -200,6 +200,7 @@ plain() { seq 1 "$1" | jq -c '{prompt: ("p" * (. % 7 + 1)), completion: "p", sam
     "$PIPELINES/map" -o link "$BIN/rank" -q --by length <few
     [[ -L link && -e link.joblog ]] && cmp whole target
     "$PIPELINES/map" -o /dev/null "$BIN/rank" -q --by length <few && [[ -c /dev/null && ! -e /dev/null.joblog ]]
+    "$PIPELINES/map" -o text.jsonl "$BIN/rank" -q --by length <few && zstdcat whole | cmp - text.jsonl
     "$PIPELINES/map" -o /dev/stdout "$BIN/rank" -q --by length <few | cmp - whole
     mkfifo fifo
     cat fifo >through &

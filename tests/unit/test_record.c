@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 /* cmocka wants some of the above. */
 #include <cmocka.h>
@@ -183,6 +184,31 @@ static void test_harmless(void **state)
     }
     assert_int_equal(tw_records_next(records, &record), 0);
     tw_records_close(records);
+}
+
+/* A blank line behind a record is no record to wait for the rest of. */
+static void test_blank_is_not_ready(void **state)
+{
+    (void)state;
+    int ends[2];
+    char path[32];
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    assert_int_equal(write(ends[1], "{\"a\":1}\n \n\n", 11), 11);
+    char *files[] = {path};
+    tw_records *records = tw_records_open(files, 1, &(tw_records_options){0});
+    tw_record record;
+    assert_int_equal(tw_records_next(records, &record), 1);
+    tw_record_clear(&record);
+    assert_false(tw_records_ready(records));
+    assert_int_equal(write(ends[1], "{}\n", 3), 3);
+    assert_true(tw_records_ready(records));
+    assert_int_equal(tw_records_next(records, &record), 1);
+    assert_int_equal(record.line, 4);
+    tw_record_clear(&record);
+    tw_records_close(records);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void test_borrowed(void **state)
@@ -504,14 +530,15 @@ static void test_depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept),           cmocka_unit_test(test_kept_large),
-        cmocka_unit_test(test_changed),        cmocka_unit_test(test_long_ids),
-        cmocka_unit_test(test_harmless),       cmocka_unit_test(test_borrowed),
-        cmocka_unit_test(test_renamed_fields), cmocka_unit_test(test_several_files),
-        cmocka_unit_test(test_not_json),       cmocka_unit_test(test_wrong_types),
-        cmocka_unit_test(test_wrong_samples),  cmocka_unit_test(test_max_errors),
-        cmocka_unit_test(test_damaged_file),   cmocka_unit_test(test_provenance),
-        cmocka_unit_test(test_every_double),   cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_kept),          cmocka_unit_test(test_kept_large),
+        cmocka_unit_test(test_changed),       cmocka_unit_test(test_long_ids),
+        cmocka_unit_test(test_harmless),      cmocka_unit_test(test_blank_is_not_ready),
+        cmocka_unit_test(test_borrowed),      cmocka_unit_test(test_renamed_fields),
+        cmocka_unit_test(test_several_files), cmocka_unit_test(test_not_json),
+        cmocka_unit_test(test_wrong_types),   cmocka_unit_test(test_wrong_samples),
+        cmocka_unit_test(test_max_errors),    cmocka_unit_test(test_damaged_file),
+        cmocka_unit_test(test_provenance),    cmocka_unit_test(test_every_double),
+        cmocka_unit_test(test_depth),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

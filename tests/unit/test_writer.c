@@ -251,9 +251,64 @@ static void test_standard_output(void **state)
     }
 }
 
+/* Given up after `lines` lines, into a file that a shell opened. */
+static void abandon(const char *path, int lines)
+{
+    char name[32];
+    const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    snprintf(name, sizeof name, "/dev/fd/%d", fd);
+    tw_writer *writer = tw_writer_open(&(tw_writer_options){.path = name, .provenance = "{}"});
+    for (int i = 0; i < lines; i++)
+        assert_int_equal(tw_writer_line(writer, "{}", 2), 0);
+    tw_fail("the reason");
+    tw_writer_abort(writer);
+    assert_string_equal(tw_error(), "the reason");
+    close(fd);
+}
+
+/* What is given up has an open frame at its end, wherever that is: no reader takes it for whole. */
+static void test_abandoned(void **state)
+{
+    (void)state;
+    static const int counts[] = {0, 1, 3, 511, 512, 513, 1024};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        abandon("part", counts[i]);
+        tw_reader *reader = tw_reader_open("part");
+        char *line = NULL;
+        size_t length = 0;
+        int status = 0;
+        while ((status = tw_reader_line(reader, &line, &length)) > 0)
+            ;
+        assert_int_equal(status, -1);
+        assert_non_null(strstr(tw_error(), "the file ends inside a zstd frame"));
+        tw_reader_close(reader);
+    }
+}
+
+/* The place is tried, and stays as it was. */
+static void test_check(void **state)
+{
+    (void)state;
+    scratch_text("there", "old");
+    assert_int_equal(tw_writer_check("there"), 0);
+    char *text = scratch_read("there", NULL);
+    assert_string_equal(text, "old");
+    free(text);
+    assert_int_equal(tw_writer_check("new"), 0);
+    assert_int_equal(access("new", F_OK), -1);
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_int_equal(tw_writer_check("fifo"), 0); /* without waiting for its reader */
+    assert_int_equal(tw_writer_check("/dev/null"), 0);
+    assert_int_equal(tw_writer_check(NULL), 0);
+    assert_int_equal(tw_writer_check("."), -1);
+    assert_string_equal(tw_error(), "cannot write .: it is a folder");
+    assert_int_equal(tw_writer_check("no/place"), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_abandoned),  cmocka_unit_test(test_check),
         cmocka_unit_test(test_empty),      cmocka_unit_test(test_format),
         cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_atomic),
         cmocka_unit_test(test_unwritable), cmocka_unit_test(test_broken_pipe),
