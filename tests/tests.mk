@@ -70,6 +70,30 @@ $(DIGEST_BUILDS:%=digests-%): digests-%:
 		| diff -u tests/fixtures/digests.txt -
 	@echo 'digests: $*: as recorded'
 
+# The same on arm64, where this is another machine: cross-compiled, and run by qemu on the tiny
+# models. The libraries are laid out in a folder, so that the machine itself stays as it is.
+ARM64 := $(BUILD)/arm64
+ARM64_ROOT := $(ARM64)/root
+ARM64_BLAS := /usr/lib/aarch64-linux-gnu/openblas-openmp
+ARM64_PACKAGES := $(filter lib%,$(DEPS_BUILD)) libstdc++6 libgomp1
+.PHONY: digests-arm64
+digests-arm64: deps-arm64 ## the recorded digests by arm64 programs, under qemu
+	@tests/digests/arm64-sysroot '$(ARM64_ROOT)' $(ARM64_PACKAGES)
+	@$(MAKE_ALL) BUILD='$(ARM64)' BIN='$(ARM64)/bin' CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
+		AR=aarch64-linux-gnu-ar SANITIZE='--sysroot=$(abspath $(ARM64_ROOT))' \
+		BLAS_CFLAGS='-isystem $(abspath $(ARM64_ROOT))/usr/include/aarch64-linux-gnu/openblas-openmp' \
+		BLAS_LIBS='-L$(abspath $(ARM64_ROOT))$(ARM64_BLAS) -Wl,-rpath$(comma)$(ARM64_BLAS) -lopenblas' programs
+	@BIN='$(abspath $(ARM64))/bin' RUN='qemu-aarch64 -L $(abspath $(ARM64_ROOT))' \
+		tests/digests/run $(DIGEST_CASES) | diff -u tests/fixtures/digests.txt -
+	@echo 'digests: arm64: as recorded'
+
+# Instructions of a decoded token and of a step of training (tests/bench/instructions).
+.PHONY: instructions
+instructions: all ## record anew the instructions of decoding and training: tests/bench/instructions.txt
+	@BIN='$(abspath $(BIN))' tests/bench/instructions > '$(BUILD)/instructions.txt'
+	@mv '$(BUILD)/instructions.txt' tests/bench/instructions.txt
+	@git --no-pager diff tests/bench/instructions.txt
+
 # Lint. A file is looked at again when it or any header changed.
 OURS_C := $(sort $(wildcard lib/*/*.c lib/*/*/*.c src/*.c pipelines/records/*.c tests/unit/*.c \
 	tests/fuzz/*.c tests/bench/*.c tests/oracle/*.c tests/cli/*.c))

@@ -24,8 +24,11 @@ static double sum(const float *rewards, size_t length)
 static double largest(const float *rewards, size_t length, double rate)
 {
     double most = -INFINITY;
-    for (size_t t = 0; t < length; t++)
-        most = fmax(most, rate * (double)rewards[t]);
+    for (size_t t = 0; t < length; t++) {
+        double scaled = rate * (double)rewards[t];
+        if (scaled > most) /* not fmax, which gcc 12 cannot compile here for arm64 */
+            most = scaled;
+    }
     return most;
 }
 
