@@ -5,6 +5,7 @@
 #   work_NAME   one unit's FLOPs or bytes: its share of the machine's sgemm or read bandwidth
 # $data has what tests/bench/prepare made, $work is scratch, $repeat counts the repetitions.
 
+# shellcheck shell=bash disable=SC2154 # the table sets those
 STEPS=3 # of training, the first not counted
 threads=$(nproc)
 
