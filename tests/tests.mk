@@ -160,9 +160,10 @@ $(BENCHES): %: %.o $(LIB)
 -include $(BENCHES:=.d)
 
 .PHONY: bench
-bench: deps-bench ## speeds: training step against sgemm, sampling, streams, metrics
+bench: deps-bench ## speeds: PEERS=1 against others' (PYTHON=..., llama-bench on PATH), BENCH='NAME...' picks
 	@$(MAKE_ALL) all $(BENCHES)
-	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' tests/bench/run
+	@BIN='$(abspath $(BIN))' BUILD='$(abspath $(BUILD))' PEERS='$(PEERS)' PYTHON='$(PYTHON)' \
+		tests/bench/run $(BENCH)
 
 # Models of real sizes against transformers: minutes and gigabytes, so never part of check.
 ORACLE_O := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/oracle/*.c)))
