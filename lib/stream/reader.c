@@ -60,7 +60,7 @@ int tw_reader_verify(tw_reader *reader)
 /* Fails with the place of the line that is being read. */
 static int fail_line(tw_reader *reader, const char *what)
 {
-    return tw_fail("%s:%llu: %s", tw_reader_name(reader), (unsigned long long)(reader->lines + 1),
+    return tw_fail("%s:%llu: %s", tw_reader_name(reader), (unsigned long long)reader->lines + 1,
                    what);
 }
 

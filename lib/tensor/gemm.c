@@ -101,8 +101,7 @@ void tw_product_run(const tw_product *p)
 }
 
 void tw_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
-             const float *a, size_t lda, const float *b, size_t ldb, float beta,
-             float *c, /* NOLINT(readability-non-const-parameter) */
+             const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
              size_t ldc)
 {
     const tw_product product = {.m = m,

@@ -19,8 +19,7 @@ static void widen(const uint16_t *restrict from, size_t count, float *restrict t
 }
 
 void tw_weight_gemm(bool transposed, size_t m, const float *a, size_t lda, const tw_tensor *weight,
-                    bool add, float *c, /* NOLINT(readability-non-const-parameter) */
-                    size_t ldc)
+                    bool add, float *c, size_t ldc)
 {
     const tw_product product = {.m = m,
                                 .n = transposed ? weight->rows : weight->width,

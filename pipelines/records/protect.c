@@ -31,7 +31,8 @@ typedef struct input {
 /* More text behind `end`: 1, 0 at the end, -1. */
 static int more(input *in)
 {
-    memmove(in->text, in->text + in->at, in->end - in->at);
+    if (in->at < in->end)
+        memmove(in->text, in->text + in->at, in->end - in->at);
     in->end -= in->at;
     in->at = 0;
     if (in->end > TW_LINE_MAX)
@@ -234,7 +235,7 @@ static int elements(input *in)
         in->at++;
         behind = ']';
     }
-    while (behind == ',' && (status = skip_blanks(in)) >= 0)
+    while (behind == ',' && skip_blanks(in) >= 0)
         if (element(in, &behind) < 0)
             return -1;
     status = skip_blanks(in);

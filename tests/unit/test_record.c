@@ -87,7 +87,7 @@ static void test_kept_large(void **state)
     at += (size_t)sprintf(line + at, "\":");
     memset(line + at, '[', 2000);
     memset(line + at + 2000, ']', 2000);
-    strcpy(line + at + 4000, "}\n");
+    memcpy(line + at + 4000, "}\n", 3);
     expect_kept(line);
 }
 
