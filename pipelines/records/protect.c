@@ -31,7 +31,7 @@ typedef struct input {
 /* More text behind `end`: 1, 0 at the end, -1. */
 static int more(input *in)
 {
-    if (in->at < in->end)
+    if (in->at > 0)
         memmove(in->text, in->text + in->at, in->end - in->at);
     in->end -= in->at;
     in->at = 0;
