@@ -5,10 +5,10 @@
 
 /* What has to be settled before the constructors of the libraries run. core/common.c links it.
  *
- * - OpenMP's threads sleep at barriers. By default they spin there for some milliseconds, which
+ * - OpenMP's threads sleep at barriers after a moment. By default they spin for milliseconds, which
  *   makes a program many times slower as soon as other processes want its cores. libgomp reads
  *   OMP_WAIT_POLICY and GOMP_SPINCOUNT in its constructor; when neither is set it gets
- *   OMP_WAIT_POLICY=passive. The user's own setting holds.
+ *   GOMP_SPINCOUNT=2000. The user's own setting holds.
  * - OpenBLAS takes address space for each thread in its constructor, and tries for ever where there
  *   is none. Under a limit (ulimit -v, -d) that is too small for it, the process ends with a
  *   message and TW_EXIT_DATA. */
