@@ -30,7 +30,8 @@ static void put(tw_json_buffer *to, char byte)
 
 void tw_json_put_bytes(tw_json_buffer *to, const char *bytes, size_t count)
 {
-    memcpy(extend(to, count), bytes, count);
+    if (count > 0) /* an empty buffer has no bytes to copy nothing to */
+        memcpy(extend(to, count), bytes, count);
 }
 
 /* A control character, quote or backslash inside a string. */
