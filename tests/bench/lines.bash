@@ -111,7 +111,7 @@ llama_bench() { # TYPE [OPTION...]
     held llama-bench -m "$data/$1.gguf" -t "$threads" -r 1 -o jsonl "${@:2}" 2>/dev/null | jq .avg_ts
 }
 peer_decode-128() {
-    held llama-batched-bench -m "$data/f32.gguf" -t "$threads" -c 8192 -pps -npp 256 -ntg 32 -npl 128 \
+    held llama-batched-bench -m "$data/f32.gguf" -t "$threads" -c 8192 -kvu -pps -npp 256 -ntg 32 -npl 128 \
         --output-format jsonl 2>/dev/null | jq -R 'fromjson? | .speed_tg // empty' | tail -n 1
 }
 peer_decode-1() { llama_bench f32 -p 0 -n 64; }
